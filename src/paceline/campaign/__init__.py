@@ -1,0 +1,1 @@
+"""Order: which runs are made, in which order, until when."""

@@ -1,0 +1,131 @@
+"""A suite: runs one after the other, judges each, and has it on the disk before the next starts."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from paceline.core.clock import SYSTEM_CLOCK, Clock
+from paceline.core.findings import Finding
+from paceline.engine import session
+from paceline.engine.session import Observer, Run, RunRequest, Unobserved
+from paceline.judge.comparison import Comparison, compare
+from paceline.judge.result import TestResult, judge
+from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.run_record import RunRecord
+from paceline.store.baselines import Sessions
+from paceline.store.journal import Journal
+
+
+class Suite:
+    """The runs of one session.
+
+    Args:
+        clock: where the time comes from.
+        journal: takes each result the moment it is finished.
+        observer: is shown the progress of a run.
+        finished: results of an earlier, broken-off session: a run of the same name and type is not made again.
+
+    Attributes:
+        results: in the order they were made.
+        baseline: stored sessions by test name.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        journal: Journal | None = None,
+        observer: Observer | None = None,
+        finished: Sequence[TestResult] = (),
+    ) -> None:
+        self.results: list[TestResult] = []
+        self.baseline: Sessions = {}
+        self.clock = clock
+        self.journal = journal
+        self._observer = _Journaling(observer or Unobserved(), journal)
+        self._finished = {result.metrics.test_name: result for result in finished if _is_whole(result)}
+
+    def run(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
+        """Make, judge and keep one run.
+
+        A run that was interrupted is kept as far as it came; then the interrupt is raised.
+
+        Raises:
+            ConfigurationError: the threshold asks for what the run cannot measure, or the request is wrong.
+            MeasurementError: the run could not be made, or ``setup_each`` raised.
+            OutputError: the journal cannot be written.
+        """
+        request, noted = self._prepared(request, threshold)
+        if (earlier := self._resumed(request)) is not None:
+            return earlier
+        return self._conclude(session.run(request, self.clock, self._observer), threshold, noted)
+
+    async def arun(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
+        """The same on the caller's event loop."""
+        request, noted = self._prepared(request, threshold)
+        if (earlier := self._resumed(request)) is not None:
+            return earlier
+        return self._conclude(await session.arun(request, self.clock, self._observer), threshold, noted)
+
+    def result_of(self, name: str) -> TestResult | None:
+        """The latest result of the test ``name``."""
+        return next((result for result in reversed(self.results) if result.metrics.test_name == name), None)
+
+    def compare(self, result: TestResult) -> Comparison | None:
+        """``result`` against the baseline that is loaded now, which may be later than the result."""
+        sessions = self.baseline.get(result.metrics.test_name, ())
+        return compare(result.metrics, sessions, result.record.fingerprint.key)
+
+    def _prepared(
+        self, request: RunRequest, threshold: PerformanceThreshold | None
+    ) -> tuple[RunRequest, tuple[Finding, ...]]:
+        if threshold is not None:
+            threshold.check_measurable(batched=request.batch is not None)
+        taken = {result.metrics.test_name for result in self.results}
+        if request.name not in taken:
+            return request, ()
+        number = 2
+        while f"{request.name}#{number}" in taken:
+            number += 1
+        finding = Finding(
+            code="duplicate-name",
+            seen=f"The name {request.name!r} was taken: this is {request.name}#{number}.",
+            why="Two tests of one name could not be told apart in reports and baselines.",
+            advice="Give each test a name of its own.",
+        )
+        return replace(request, name=f"{request.name}#{number}"), (finding,)
+
+    def _resumed(self, request: RunRequest) -> TestResult | None:
+        earlier = self._finished.get(request.name)
+        if earlier is None or earlier.record.test_type is not request.test_type:
+            return None
+        self.results.append(earlier)
+        return earlier
+
+    def _conclude(self, ended: Run, threshold: PerformanceThreshold | None, noted: Sequence[Finding]) -> TestResult:
+        result = judge(ended.record, threshold, self.baseline.get(ended.record.name, ()), noted)
+        self.results.append(result)
+        if self.journal is not None:
+            self.journal.add(result)
+        if ended.stopped_by is not None:
+            raise ended.stopped_by
+        return result
+
+
+def _is_whole(result: TestResult) -> bool:
+    return result.record.circumstances.interruption is None
+
+
+class _Journaling:
+    """Passes progress on, and slices of long runs to the journal."""
+
+    def __init__(self, observer: Observer, journal: Journal | None) -> None:
+        self._observer = observer
+        self._journal = journal
+
+    def progress(self, record_name: str, share: float, attempts: int) -> None:
+        self._observer.progress(record_name, share, attempts)
+
+    def partial(self, record: RunRecord) -> None:
+        if self._journal is not None:
+            self._journal.add_partial(record)
+        self._observer.partial(record)

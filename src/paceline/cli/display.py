@@ -1,0 +1,64 @@
+"""What a terminal sees: progress on stderr, the report on stdout, colours only where they can be seen."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+import click
+
+from paceline.core.units import format_count
+from paceline.records.run_record import RunRecord
+from paceline.report.text import shortened
+
+_COLOURS = {"FAILED": "red", "WARNING": "yellow", "passed": "green"}
+_STATUS_AT_END = re.compile(r"\b(FAILED|WARNING|passed)$", re.MULTILINE)
+_BAR_WIDTH = 20
+
+
+def show_report(text: str, *, no_color: bool) -> None:
+    """Print a report to stdout."""
+    if not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty():
+        text = _STATUS_AT_END.sub(lambda found: click.style(found[0], fg=_COLOURS[found[0]], bold=True), text)
+    click.echo(text, nl=False, color=True if not no_color else None)
+
+
+def show_lines(lines: Sequence[str]) -> None:
+    """Print further lines to stdout."""
+    if lines:
+        click.echo("\n".join(lines))
+
+
+class Progress:
+    """One line on stderr, on a terminal only, rewritten at most twice a second. An observer of runs."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._shown = not quiet and sys.stderr.isatty()
+        self._width = 0
+
+    def progress(self, record_name: str, share: float, attempts: int) -> None:
+        """Show how far a run has come."""
+        done = int(share * _BAR_WIDTH)
+        bar = "━" * done + "╌" * (_BAR_WIDTH - done)
+        self._write(f"{shortened(record_name, 32):<32} {bar} {share:4.0%}  {format_count(attempts)} attempts")
+
+    def partial(self, record: RunRecord) -> None:
+        """Slices are the journal's business."""
+
+    def announce(self, text: str) -> None:
+        """Show what is being done now."""
+        self._write(text)
+
+    def clear(self) -> None:
+        """Leave no trace of progress."""
+        self._write("")
+        self._width = 0
+
+    def _write(self, line: str) -> None:
+        if not self._shown:
+            return
+        sys.stderr.write("\r" + line.ljust(self._width))
+        if not line:
+            sys.stderr.write("\r")
+        sys.stderr.flush()
+        self._width = len(line)

@@ -1,0 +1,48 @@
+"""What the shell is told. pytest's codes where they coincide; the first that applies, in this order."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+from paceline.judge.comparison import Verdict
+from paceline.judge.result import TestResult, TestStatus
+
+# Whose figures show the measuring process rather than the target: they support no verdict.
+_GENERATOR_BOUND = frozenset({"interpreter-lock", "event-loop-saturated"})
+
+
+class ExitCode(IntEnum):
+    """Codes of all commands."""
+
+    HELD = 0
+    BROKEN = 1
+    INTERRUPTED = 2
+    COULD_NOT_RUN = 3
+    USAGE = 4
+    NOTHING_MEASURED = 5
+    NO_VERDICT = 6
+
+
+def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, strict: bool = False) -> ExitCode:
+    """The code for a session that could be run.
+
+    Args:
+        results: of the session.
+        interrupted: whether it was ended early.
+        strict: whether a WARNING or an inconclusive comparison counts as no verdict.
+    """
+    measured = [result for result in results if result.metrics.iterations]
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if any(result.status is TestStatus.FAILED for result in measured):
+        return ExitCode.BROKEN
+    if any(_without_verdict(result, strict=strict) for result in measured):
+        return ExitCode.NO_VERDICT
+    return ExitCode.HELD if measured and len(measured) == len(results) else ExitCode.NOTHING_MEASURED
+
+
+def _without_verdict(result: TestResult, *, strict: bool) -> bool:
+    judged = result.threshold is not None or result.comparison is not None
+    if judged and any(finding.code in _GENERATOR_BOUND for finding in result.findings):
+        return True
+    inconclusive = result.comparison is not None and result.comparison.verdict is Verdict.INCONCLUSIVE
+    return strict and (inconclusive or result.status is TestStatus.WARNING)

@@ -1,0 +1,99 @@
+"""The command ``paceline``: its commands, each loaded when it is used, and what every way out looks like."""
+
+import os
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+
+import click
+
+import paceline
+from paceline.core.errors import ConfigurationError, FileFormatError, OutputError, PacelineError
+from paceline.core.redaction import redact
+
+_COMMANDS = {
+    "demo": ("paceline.cli.demo", "Measure a real API, database and cache; write a report."),
+    "call": ("paceline.cli.call", "Benchmark a Python callable."),
+    "report": ("paceline.cli.report", "Show a results file, or the journal of a run that was cut off."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used: ``--help`` must not wait for all of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of a first acquaintance."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, for use; None if there is none of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = import_module(_COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list for ``--help``, without importing the commands."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(paceline.__version__, prog_name="paceline")
+def cli() -> None:
+    r"""Performance tests you can trust, from one function call to a fleet.
+
+    \b
+    paceline demo                               see it work
+    paceline call mypackage.queries:get_record  measure a function of yours
+    """
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    from paceline.cli.exit_codes import ExitCode
+
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    debug = "--debug" in sys.argv
+    try:
+        code = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        code = stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        code = _complain("interrupted", ExitCode.INTERRUPTED, debug=debug)
+    except (ConfigurationError, FileFormatError, OutputError) as error:
+        code = _complain(str(error), ExitCode.USAGE, debug=debug)
+    except PacelineError as error:
+        code = _complain(str(error), ExitCode.COULD_NOT_RUN, debug=debug)
+    except BrokenPipeError:
+        # Whoever read our output has gone; Python must not complain about it while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.HELD
+    sys.exit(code)
+
+
+def _complain(text: str, code: int, *, debug: bool) -> int:
+    if debug:
+        import traceback
+
+        click.echo(redact(traceback.format_exc()), err=True)
+    click.echo(f"paceline: {redact(text)}", err=True)
+    return code
+
+
+def _as_interrupt(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM takes the way of Ctrl-C: what was measured is saved and shown."""
+    del signum, frame
+    signal.raise_signal(signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Ground: errors, units, the clock, findings, redaction."""

@@ -1,0 +1,33 @@
+"""The exception tree: what went wrong, and whose move it is.
+
+'Could not run', 'did not hold' and 'cannot tell' are different things. Only the first raises: a broken
+threshold is a status, an unsupported verdict is ``inconclusive``.
+"""
+
+
+class PacelineError(Exception):
+    """Base of every error that Paceline raises on purpose. Its text names the thing and the remedy."""
+
+
+class ConfigurationError(PacelineError, ValueError):
+    """The call, option or threshold is wrong; nothing was measured."""
+
+
+class MeasurementError(PacelineError, RuntimeError):
+    """The run could not be made at all, for example because ``setup`` raised."""
+
+
+class FileFormatError(PacelineError, ValueError):
+    """A file cannot be read as what it should be; it was left as it is."""
+
+
+class BaselineError(FileFormatError):
+    """A file cannot be read as a baseline; it was left as it is."""
+
+
+class OutputError(PacelineError, OSError):
+    """A file cannot be written; what stood there before still does."""
+
+
+class PacelineWarning(UserWarning):
+    """Something a person should know, although the call went on."""

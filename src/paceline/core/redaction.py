@@ -1,0 +1,39 @@
+"""Credentials never reach a file or a screen: every foreign text passes through here first."""
+
+import re
+from collections.abc import Mapping
+
+HIDDEN = "***"
+
+# No pattern may start a long scan at every position: error messages of a megabyte pass through here.
+_URL_USER_INFO = re.compile(r"://[^\s/@'\"<>]*(?:@[^\s/@'\"<>]*)*@")
+_AUTHORIZATION = re.compile(r"(?i)\b(?P<kind>bearer|basic|digest)\s+[a-z0-9._~+/=-]{6,}")
+_WORDS = (
+    r"(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?|cookie)"
+)
+_ASSIGNMENT = re.compile(
+    rf"(?i)(?P<name>[\w-]*{_WORDS}[\w-]*)(?P<sign>['\"]?\s*[=:]\s*)(?!{re.escape(HIDDEN)})"
+    r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&)}\]'\"]+)"
+)
+_SECRET_KEY = re.compile(rf"(?i){_WORDS}$")
+
+
+def redact(text: str) -> str:
+    """``text`` without the user part of URLs, without tokens and without values of secret-looking names."""
+    text = _URL_USER_INFO.sub(f"://{HIDDEN}@", text)
+    text = _AUTHORIZATION.sub(rf"\g<kind> {HIDDEN}", text)
+    return _ASSIGNMENT.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
+
+
+def redact_tree(value: object) -> object:
+    """The same for a tree of dicts, lists and scalars: strings are redacted, secret-looking keys lose their value."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {
+            key: HIDDEN if isinstance(item, str) and _SECRET_KEY.search(str(key)) else redact_tree(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redact_tree(item) for item in value]
+    return value

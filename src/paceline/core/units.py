@@ -1,0 +1,61 @@
+"""Unit conversion, and nothing else: integer nanoseconds inside, units for people at the edge."""
+
+import math
+import re
+
+from paceline.core.errors import ConfigurationError
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+BYTES_PER_MB = 1_000_000
+
+_SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
+
+
+def parse_duration_s(text: str) -> float:
+    """Seconds of ``500ms``, ``30s``, ``1.5s`` or ``1h30m``.
+
+    Raises:
+        ConfigurationError: the text is no duration, or has no unit.
+    """
+    compact = text.strip().replace(" ", "")
+    position, total_s = 0, 0.0
+    for part in _DURATION_PART.finditer(compact):
+        if part.start() != position:
+            break
+        total_s += float(part[1]) * _SECONDS_PER[part[2]]
+        position = part.end()
+    if not compact or position != len(compact) or not math.isfinite(total_s):
+        raise ConfigurationError(f"{text!r} is not a duration: write it as 500ms, 30s or 1h30m")
+    return total_s
+
+
+def format_ms(milliseconds: float) -> str:
+    """A duration with three significant digits and the unit that suits it; NaN is a dash."""
+    if not math.isfinite(milliseconds):
+        return "–" if math.isnan(milliseconds) else "∞"
+    magnitude = abs(milliseconds)
+    if magnitude == 0:
+        return "0 ns"
+    for unit, per_ms in (("ns", 1e6), ("us", 1e3), ("ms", 1.0)):
+        value = magnitude * per_ms
+        # 999.5 would print as 1000: the next unit says it with fewer digits.
+        if value < 999.5:  # noqa: PLR2004
+            return f"{math.copysign(value, milliseconds):.3g} {unit}"
+    seconds = milliseconds / 1e3
+    return f"{seconds:.3g} s" if abs(seconds) < 99.95 else f"{seconds:.0f} s"  # noqa: PLR2004
+
+
+def format_count(value: float) -> str:
+    """A count or rate with thousands separated, three significant digits below 1,000."""
+    if math.isnan(value):
+        return "–"
+    if value == int(value) or abs(value) >= 100:  # noqa: PLR2004
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 sample``, ``1,200 samples``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

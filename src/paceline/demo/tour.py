@@ -1,0 +1,254 @@
+"""The tour: an API, a database and a cache are measured, judged, compared and written down."""
+
+import sqlite3
+import warnings
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from paceline.core.clock import SYSTEM_CLOCK, Clock
+from paceline.core.errors import OutputError, PacelineWarning
+from paceline.demo.dataset import CUSTOMER_YEAR, open_read_only
+from paceline.demo.http_client import HttpPool
+from paceline.demo.operations import GetRecord, NewestOfCustomer, ReadReport, ReadReportCached, SearchNotes
+from paceline.demo.servers import DemoServers, demo_servers
+from paceline.demo.summary import cache_line, throughput_picture
+from paceline.framework import PerformanceTestFramework
+from paceline.judge.result import TestResult
+from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.run_record import TestType
+
+SEED = 20_240_601
+LEVELS = (1, 5, 10, 20, 50)
+_MOST_ERRORS = 0.01
+
+# Limits of an SLA for the service, with room for a small and busy machine: on two cores without other work
+# p95 is a tenth of them or less.
+_API = PerformanceThreshold(max_p95_ms=25, max_p99_ms=50, min_throughput_ops=200, max_error_rate=_MOST_ERRORS)
+_INDEXED = PerformanceThreshold(max_p95_ms=5, max_p99_ms=10, max_error_rate=_MOST_ERRORS)
+_FULL_SCAN = PerformanceThreshold(max_p95_ms=250, max_p99_ms=500, max_error_rate=_MOST_ERRORS)
+_UNCACHED = PerformanceThreshold(max_p95_ms=25, max_p99_ms=50, max_error_rate=_MOST_ERRORS)
+_CACHED = PerformanceThreshold(max_p95_ms=25, max_p99_ms=50, min_hit_rate=0.8, max_error_rate=_MOST_ERRORS)
+_LOAD = PerformanceThreshold(max_p95_ms=250, max_p99_ms=500, min_throughput_ops=200, max_error_rate=_MOST_ERRORS)
+
+
+@dataclass(frozen=True, slots=True)
+class TourSize:
+    """Iterations of each step; the defaults take about 20 s on two cores.
+
+    Attributes:
+        api: requests one after the other.
+        indexed: indexed queries.
+        full_scan: queries without an index.
+        uncached: reports computed each time.
+        cached: reports through the cache.
+        cache_warmup: reports before them, that do not count; the cache is empty at the first one.
+        load: requests at each level of concurrency.
+    """
+
+    api: int = 10_000
+    indexed: int = 20_000
+    full_scan: int = 400
+    uncached: int = 2_000
+    cached: int = 20_000
+    cache_warmup: int = 2_000
+    load: int = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class DemoOutcome:
+    """What there is to show.
+
+    Attributes:
+        report: the framework's report.
+        summary: lines to show after it.
+        results: of the tour, in order.
+        files: what was written.
+    """
+
+    report: str
+    summary: tuple[str, ...]
+    results: tuple[TestResult, ...]
+    files: tuple[Path, ...]
+
+
+def run_demo(
+    output: Path,
+    framework: PerformanceTestFramework,
+    announce: Callable[[str], None],
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    size: TourSize | None = None,
+) -> DemoOutcome:
+    """Start the servers, measure, and write ``report.txt``, ``results.json`` and ``baseline.json``.
+
+    A ``baseline.json`` that is there already is what this run is compared with, and this run is added to it.
+
+    Args:
+        output: directory to write to; made if need be.
+        framework: takes the measurements.
+        announce: is given a line about each step before it begins.
+        clock: where the time comes from.
+        size: iterations of the steps.
+
+    Raises:
+        ConfigurationError: a package of the extra ``paceline[demo]`` is missing.
+        BaselineError: ``baseline.json`` is no baseline; nothing was measured.
+        MeasurementError: a server did not get ready.
+        OutputError: a file cannot be written.
+        KeyboardInterrupt: interrupted; report and results of what was measured are written, the baseline is
+            left as it was.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output} cannot be made ({error}): name another directory") from error
+    baseline = output / "baseline.json"
+    compared = baseline.exists()
+    if compared:
+        framework.load_baseline(baseline)
+    try:
+        announce("starting the records service, its database and a Valkey cache")
+        with demo_servers(clock, SEED) as servers:
+            tour = _Tour(framework, servers, announce, size or TourSize())
+            uncached, cached, levels = tour.walk()
+    except KeyboardInterrupt:
+        _write(framework, output)
+        raise
+    report, files = _write(framework, output)
+    summary = [
+        cache_line(uncached, cached),
+        *throughput_picture(levels),
+        _save_baseline(framework, baseline, compared=compared),
+    ]
+    if baseline.exists():
+        files = (*files, baseline)
+    return DemoOutcome(report, tuple(summary), tuple(framework.results), files)
+
+
+class _Tour:
+    """The steps. Each leaves its result in the framework."""
+
+    def __init__(
+        self,
+        framework: PerformanceTestFramework,
+        servers: DemoServers,
+        announce: Callable[[str], None],
+        size: TourSize,
+    ) -> None:
+        self._framework = framework
+        self._servers = servers
+        self._announce = announce
+        self._size = size
+
+    def walk(self) -> tuple[TestResult, TestResult, list[TestResult]]:
+        """All steps; the results that the summary is made of: uncached, cached, levels of concurrency."""
+        with ExitStack() as stack:
+            service = self._servers.service
+            pool = stack.enter_context(HttpPool(service.host, service.port))
+            connection = stack.enter_context(closing(open_read_only(self._servers.database)))
+            self._api(pool)
+            self._database(connection)
+            uncached, cached = self._cache(connection, stack)
+            return uncached, cached, self._load(pool)
+
+    def _api(self, pool: HttpPool) -> None:
+        self._announce(f"api_get_record: {self._size.api:,} requests, one after the other")
+        self._framework.run_benchmark(
+            "api_get_record",
+            TestType.API_ENDPOINT,
+            GetRecord(pool, SEED),
+            iterations=self._size.api,
+            warmup_iterations=min(500, self._size.api),
+            threshold=_API,
+            metadata={"endpoint": "GET /records/{id}", "seed": SEED},
+            target_pids=(self._servers.service.pid,),
+        )
+
+    def _database(self, connection: sqlite3.Connection) -> None:
+        self._announce(f"db_indexed_query: {self._size.indexed:,} queries that an index answers")
+        self._framework.run_benchmark(
+            "db_indexed_query",
+            TestType.DATABASE_QUERY,
+            NewestOfCustomer(connection, SEED),
+            iterations=self._size.indexed,
+            warmup_iterations=100,
+            threshold=_INDEXED,
+            metadata={"query": NewestOfCustomer.statement, "seed": SEED},
+        )
+        self._announce(f"db_full_scan: {self._size.full_scan:,} queries over all records")
+        self._framework.run_benchmark(
+            "db_full_scan",
+            TestType.DATABASE_QUERY,
+            SearchNotes(connection),
+            iterations=self._size.full_scan,
+            threshold=_FULL_SCAN,
+            metadata={"query": SearchNotes.statement},
+        )
+
+    def _cache(self, connection: sqlite3.Connection, stack: ExitStack) -> tuple[TestResult, TestResult]:
+        import valkey
+
+        metadata = {"query": CUSTOMER_YEAR, "seed": SEED}
+        self._announce(f"cache_read_uncached: {self._size.uncached:,} reports, computed each time")
+        uncached = self._framework.run_benchmark(
+            "cache_read_uncached",
+            TestType.CACHE_OPERATION,
+            ReadReport(connection, SEED),
+            iterations=self._size.uncached,
+            threshold=_UNCACHED,
+            metadata=metadata,
+        )
+        self._announce(f"cache_read_cached: {self._size.cached:,} reports through the cache")
+        client = stack.enter_context(valkey.Valkey(unix_socket_path=str(self._servers.cache.socket_path)))
+        read = ReadReportCached(connection, client, SEED)
+        cached = self._framework.run_benchmark(
+            "cache_read_cached",
+            TestType.CACHE_OPERATION,
+            read,
+            iterations=self._size.cached,
+            warmup_iterations=self._size.cache_warmup,
+            threshold=_CACHED,
+            metadata={**metadata, "server": "Valkey over a Unix socket"},
+            setup=read.empty,
+            target_pids=(self._servers.cache.pid,),
+        )
+        return uncached, cached
+
+    def _load(self, pool: HttpPool) -> list[TestResult]:
+        self._announce(
+            f"api_load: {self._size.load:,} requests by each of {', '.join(map(str, LEVELS))} workers in turn"
+        )
+        return self._framework.run_concurrent_benchmark(
+            "api_load",
+            GetRecord(pool, SEED),
+            LEVELS,
+            iterations_per_level=self._size.load,
+            threshold=_LOAD,
+            metadata={"endpoint": "GET /records/{id}", "seed": SEED},
+            warmup_iterations=min(500, self._size.load),
+            # All connections are there before the first level: none is made in a measured window.
+            setup=lambda: pool.open(max(LEVELS)),
+            target_pids=(self._servers.service.pid,),
+        )
+
+
+def _write(framework: PerformanceTestFramework, output: Path) -> tuple[str, tuple[Path, ...]]:
+    report, results = output / "report.txt", output / "results.json"
+    text = framework.generate_report(report)
+    framework.export_json(results)
+    return text, (report, results)
+
+
+def _save_baseline(framework: PerformanceTestFramework, baseline: Path, *, compared: bool) -> str:
+    with warnings.catch_warnings():
+        # What was refused is said in the line below.
+        warnings.simplefilter("ignore", PacelineWarning)
+        saved = framework.save_baseline(baseline)
+    refused = f"; not saved: {', '.join(saved.refused)}" if saved.refused else ""
+    if not saved.saved:
+        return f"baseline: none of the results is fit to be one{refused}"
+    if compared:
+        return f"baseline: compared with {baseline}, and added to it{refused}"
+    return f"baseline: saved to {baseline}; the next run is compared with it{refused}"

@@ -1,0 +1,197 @@
+"""The timing loops. What runs inside them is counted in nanoseconds, so they are as bare as Python allows.
+
+An attempt is two clock readings around one call; they are appended as they are, and everything else
+(durations, histogram, error classes) happens outside the timed region. The only test on the way is whether
+the operation returned an :class:`Outcome`; ``type(value) is`` is the cheapest form of it that a proxy object
+cannot fool. ``bench/loops.py`` holds the loop against the naive one.
+
+Every loop takes one attempt a ticket and leaves the last returned value in ``stamps.last_value``. Whatever an
+operation raises is an error of that attempt, ``SystemExit`` included; only ``KeyboardInterrupt`` and the
+cancellation of the measuring task leave the loop.
+"""
+
+import asyncio
+import operator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import repeat
+
+from paceline.core.errors import ConfigurationError
+from paceline.records.error_log import ErrorLog
+from paceline.records.outcome import Outcome
+from paceline.records.stamps import Stamps
+
+
+def until(deadline_s: float, most: int, now_s: Callable[[], float]) -> Iterator[None]:
+    """Tickets until the clock reads ``deadline_s``, ``most`` of them at the most."""
+    for ticket in repeat(None, most):
+        if now_s() >= deadline_s:
+            return
+        yield ticket
+
+
+def time_calls(
+    operation: Callable[[], object],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+) -> None:
+    """Time each call on its own: the bare loop, for one worker in the caller's thread."""
+    starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
+    value: object = None
+    for _ in tickets:
+        start = now_s()
+        try:
+            value = operation()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # counted and shown
+            ends.append(now_s())
+            starts.append(start)
+            stamps.mark_exception(error, errors)
+            continue
+        ends.append(now_s())
+        starts.append(start)
+        if type(value) is outcome:
+            stamps.mark(value, errors)
+    stamps.last_value = value
+
+
+def time_calls_watched(
+    operation: Callable[[], object],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    *,
+    stop: Sequence[object] = (),
+    setup_each: Callable[[], object] | None = None,
+) -> None:
+    """The same with the start published before the call, so that a watcher sees an attempt that hangs.
+
+    Args:
+        stop: another thread appends to it to end the loop before the next attempt.
+        setup_each: called before each attempt; its time is added to ``stamps.excluded_s``.
+    """
+    starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
+    value: object = None
+    prepared_s = 0.0
+    for _ in tickets:
+        if stop:
+            break
+        if setup_each is not None:
+            begun = now_s()
+            setup_each()
+            prepared_s = now_s() - begun
+        failure: BaseException | None = None
+        start = now_s()
+        starts.append(start)
+        try:
+            value = operation()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # counted and shown
+            failure = error
+        ends.append(now_s())
+        stamps.excluded_s += prepared_s
+        if failure is not None:
+            stamps.mark_exception(failure, errors)
+        elif type(value) is outcome:
+            stamps.mark(value, errors)
+    stamps.last_value = value
+
+
+def time_batches(
+    operation: Callable[[], object],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    *,
+    calls: int,
+) -> None:
+    """Time ``calls`` calls together, a sample a ticket; a call that raises breaks its batch off.
+
+    Raises:
+        ConfigurationError: the operation returns an :class:`Outcome`, which a batch would not see.
+    """
+    starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
+    value: object = None
+    for _ in tickets:
+        rest = repeat(None, calls)
+        start = now_s()
+        try:
+            for _ in rest:
+                value = operation()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # counted and shown
+            ends.append(now_s())
+            starts.append(start)
+            stamps.untimed_ok += calls - operator.length_hint(rest) - 1
+            stamps.mark_exception(error, errors)
+            continue
+        ends.append(now_s())
+        starts.append(start)
+        if type(value) is outcome:
+            raise ConfigurationError(
+                "an operation that returns an Outcome cannot be batched: only every call timed on its own is looked at"
+            )
+    stamps.last_value = value
+
+
+async def time_awaits(
+    operation: Callable[[], Awaitable[object]],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    *,
+    stop: Sequence[object] = (),
+    limit_s: float | None = None,
+    setup_each: Callable[[], Awaitable[object]] | None = None,
+) -> None:
+    """Await each call on its own. Several tasks may share ``stamps``: nothing is awaited between the two appends.
+
+    Args:
+        stop: something is appended to it to end the loop before the next attempt.
+        limit_s: an attempt that takes longer is cancelled and counts as a timeout.
+        setup_each: awaited before each attempt; its time is added to ``stamps.excluded_s``.
+    """
+    starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
+    for _ in tickets:
+        if stop:
+            break
+        if setup_each is not None:
+            begun = now_s()
+            await setup_each()
+            stamps.excluded_s += now_s() - begun
+        start = now_s()
+        try:
+            if limit_s is None:
+                value = await operation()
+            else:
+                async with asyncio.timeout(limit_s):
+                    value = await operation()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            ends.append(now_s())
+            starts.append(start)
+            if isinstance(error, asyncio.CancelledError) and _being_cancelled():
+                ends.pop()
+                starts.pop()
+                raise
+            # What took longer than the limit is counted as a timeout by its duration, whatever it raised.
+            if limit_s is None or ends[-1] - start < limit_s:
+                stamps.mark_exception(error, errors)
+            continue
+        ends.append(now_s())
+        starts.append(start)
+        if type(value) is outcome:
+            stamps.mark(value, errors)
+
+
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,438 @@
+"""One run from setup to record: warm-up, calibration, the measured window, teardown."""
+
+import asyncio
+import contextlib
+import inspect
+import threading
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock, utc_text
+from paceline.core.errors import ConfigurationError, MeasurementError
+from paceline.core.units import NS_PER_S
+from paceline.engine.caller import CallerDrive
+from paceline.engine.collections_watch import CollectionsWatch
+from paceline.engine.drive import Drive, Load
+from paceline.engine.loops import time_batches
+from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
+from paceline.engine.threads import ThreadsDrive
+from paceline.records.error_log import ErrorGroup, ErrorLog
+from paceline.records.resources import SystemUsage
+from paceline.records.run_record import Circumstances, Collections, Definition, Execution, RunRecord, TestType
+from paceline.records.stamps import Stamps
+from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.sampler import Sampler
+from paceline.targets.call import CallTarget
+from paceline.workload.models import AUTO, ClosedLoop, FixedIterations, positive_seconds
+
+_GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
+_MOST_CALLS_PER_BATCH = 1 << 30
+_PROGRESS_S = 0.5
+_SLICE_S = 10.0
+
+
+class Observer(Protocol):
+    """Who watches a run. Called between attempts, or beside them where there are several workers."""
+
+    def progress(self, record_name: str, share: float, attempts: int) -> None:
+        """At most twice a second: how much of the plan is done, in [0, 1]."""
+
+    def partial(self, record: RunRecord) -> None:
+        """Every 10 s: all that was seen so far."""
+
+
+class Unobserved:
+    """Nobody watches."""
+
+    def progress(self, record_name: str, share: float, attempts: int) -> None:
+        """Nothing."""
+
+    def partial(self, record: RunRecord) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What is to be run.
+
+    Attributes:
+        name: of the test.
+        test_type: kind of thing measured.
+        target: what to call.
+        workload: how often, how long, by how many.
+        metadata: the user's, as plain data.
+        timeout_s: limit of an attempt.
+        target_pids: processes to observe besides this one.
+
+    Raises:
+        ConfigurationError: parts that do not go together.
+    """
+
+    name: str
+    test_type: TestType
+    target: CallTarget
+    workload: FixedIterations | ClosedLoop
+    metadata: Mapping[str, object] = field(default_factory=dict)
+    timeout_s: float | None = None
+    target_pids: Sequence[int] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ConfigurationError(f"test_name must be a text that is not empty, not {self.name!r}")
+        if not isinstance(self.test_type, TestType):
+            raise ConfigurationError(
+                f"test_type must be a TestType such as TestType.API_ENDPOINT, not {self.test_type!r}"
+            )
+        if self.timeout_s is not None:
+            positive_seconds("timeout_s", self.timeout_s)
+        if self.batch is not None:
+            for given, what in (
+                (self.target.is_async, "a coroutine function"),
+                (self.target.setup_each is not None, "setup_each"),
+                (self.timeout_s is not None, "timeout_s"),
+            ):
+                if given:
+                    raise ConfigurationError(f"batch does not go together with {what}: each attempt is timed alone")
+
+    @property
+    def batch(self) -> int | str | None:
+        """Calls a sample, as asked for."""
+        return self.workload.batch if isinstance(self.workload, FixedIterations) else None
+
+    @property
+    def workers(self) -> int:
+        """How many at once."""
+        return self.workload.workers if isinstance(self.workload, FixedIterations) else self.workload.users
+
+    @property
+    def execution(self) -> Execution:
+        """How attempts will be driven."""
+        if self.target.is_async:
+            return Execution.TASKS
+        # Only a thread can be left behind when an attempt exceeds its limit.
+        return Execution.THREADS if self.workers > 1 or self.timeout_s is not None else Execution.CALLER
+
+
+@dataclass(frozen=True)
+class Run:
+    """A record, and what ended it early, for the caller to raise once the record is safe."""
+
+    record: RunRecord
+    stopped_by: BaseException | None
+
+
+def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+    """Make the run, whatever the operation: coroutine functions get an event loop of their own.
+
+    Raises:
+        MeasurementError: ``setup`` raised, or the system gave no threads.
+        ConfigurationError: the target pids or the operation turned out not to be what they should be.
+    """
+    session = _Session(request, clock, observer or Unobserved())
+    session.foreign_loop = in_running_loop()
+    if not request.target.is_async:
+        session.set_up()
+        try:
+            for drive in session.drives():
+                assert isinstance(drive, CallerDrive | ThreadsDrive)
+                drive.run()
+        finally:
+            session.tear_down()
+    elif session.foreign_loop:
+        _in_a_thread(session)
+    else:
+        _in_own_loop(session)
+    if isinstance(session.stopped_by, asyncio.CancelledError):
+        session.stopped_by = KeyboardInterrupt()  # in a loop of our own nobody else cancels
+    return session.result()
+
+
+async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+    """Make the run on the caller's loop; a synchronous operation runs in a thread meanwhile.
+
+    Raises:
+        MeasurementError: ``setup`` raised, or the system gave no threads.
+        ConfigurationError: the target pids or the operation turned out not to be what they should be.
+    """
+    if not request.target.is_async:
+        return await asyncio.to_thread(run, request, clock, observer)
+    session = _Session(request, clock, observer or Unobserved())
+    await session.arun()
+    return session.result()
+
+
+def _in_own_loop(session: "_Session") -> None:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        try:
+            runner.run(session.arun())
+        except KeyboardInterrupt as stop:
+            # A signal that hit the loop itself rather than the measuring task.
+            if not session.rescue(stop):
+                raise
+
+
+def _in_a_thread(session: "_Session") -> None:
+    failure: list[BaseException] = []
+
+    def body() -> None:
+        try:
+            _in_own_loop(session)
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+            failure.append(error)
+
+    thread = threading.Thread(target=body, name="paceline-own-loop", daemon=True)
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt as stop:
+        session.stop_from_outside(stop)
+        thread.join()
+    if failure:
+        raise failure[0]
+
+
+class _Session:
+    """The state of one run. Sync and async differ only in who awaits."""
+
+    def __init__(self, request: RunRequest, clock: Clock, observer: Observer) -> None:
+        self._request = request
+        self._clock = clock
+        self._observer = observer
+        self._quality = measure_clock(clock.now_s)
+        self._fingerprint = this_machine()
+        self._sampler = Sampler(clock, request.target_pids)
+        self._collections_watch = CollectionsWatch(clock.now_s)
+        self._started_at = utc_text(clock.utc_now())
+        self._usage = SystemUsage()
+        self._collections = Collections()
+        self._own_cpu_s: float | None = None
+        self._window_open = False
+        self._warmup: Drive | None = None
+        self._measured: Drive | None = None
+        self._calls_per_sample = 1
+        self._calibration_calls = 0
+        self._teardown_error: ErrorGroup | None = None
+        self._event_loop: str | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._progress_at_s = clock.now_s()
+        self._slice_at_s = clock.now_s()
+        self.foreign_loop = False
+        self.stopped_by: BaseException | None = None
+
+    # Around the attempts.
+
+    def set_up(self) -> None:
+        with _could_not_run("setup"):
+            if self._request.target.setup is not None:
+                self._request.target.setup()
+
+    def tear_down(self) -> None:
+        try:
+            if self._request.target.teardown is not None:
+                self._request.target.teardown()
+        except Exception as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            self._teardown_error = _group_of(error)
+
+    async def arun(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task()
+        self._event_loop = type(self._loop).__module__
+        target = self._request.target
+        with _could_not_run("setup"):
+            await _call(target.setup)
+        try:
+            for drive in self.drives():
+                assert isinstance(drive, TasksDrive)
+                await drive.run()
+        finally:
+            try:
+                await _call(target.teardown)
+            except Exception as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+                self._teardown_error = _group_of(error)
+
+    def stop_from_outside(self, stop: BaseException) -> None:
+        """From another thread: end the run as if it had been interrupted."""
+        self.stopped_by = stop
+        if self._loop is not None and self._task is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
+                self._loop.call_soon_threadsafe(self._task.cancel)
+
+    def rescue(self, stop: BaseException) -> bool:
+        """After the loop was torn down: keep what was measured, if the window was open."""
+        if not isinstance(self._measured, TasksDrive):
+            return False
+        self._measured.finish()
+        self.stopped_by = stop
+        return True
+
+    # The attempts.
+
+    def drives(self) -> Generator[Drive, None, None]:
+        """Warm-up and measured window, each to be run by whoever iterates."""
+        workload = self._request.workload
+        expected_s = None
+        if workload.warmup_iterations:
+            self._warmup = self._drive(
+                Load(
+                    iterations=workload.warmup_iterations,
+                    workers=min(self._request.workers, workload.warmup_iterations),
+                    timeout_s=self._request.timeout_s,
+                )
+            )
+            yield self._warmup
+            attempts = self._warmup.recorder.counts.attempts
+            expected_s = self._warmup.elapsed_s / attempts if attempts else None
+            self.stopped_by = self.stopped_by or self._warmup.stopped_by
+            if self.stopped_by is not None:
+                return
+        if self._request.batch is not None:
+            self._calls_per_sample = self._calibrated(self._request.batch)
+            expected_s = expected_s and expected_s * self._calls_per_sample
+        load = Load(
+            iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
+            duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
+            workers=self._request.workers,
+            calls_per_sample=self._calls_per_sample,
+            timeout_s=self._request.timeout_s,
+            expected_s=expected_s,
+        )
+        self._measured = self._drive(load, self._checkpoint, self._close_window)
+        self._open_window()
+        try:
+            yield self._measured
+        finally:
+            self._close_window()
+            self.stopped_by = self.stopped_by or self._measured.stopped_by
+
+    def _drive(self, load: Load, *hooks: Callable[..., None]) -> Drive:
+        kinds: dict[Execution, type[Drive]] = {
+            Execution.CALLER: CallerDrive,
+            Execution.THREADS: ThreadsDrive,
+            Execution.TASKS: TasksDrive,
+        }
+        return kinds[self._request.execution](self._request.target, load, self._clock, *hooks)
+
+    def _calibrated(self, batch: int | str) -> int:
+        """Loops a batch: as asked, or doubled until a batch is 1,000 grains of the clock long."""
+        if batch != AUTO:
+            return int(batch)
+        least_s = _GRAINS_PER_BATCH * self._quality.grain_ns / NS_PER_S
+        calls = 1
+        while calls < _MOST_CALLS_PER_BATCH:
+            stamps, errors = Stamps(), ErrorLog()
+            time_batches(self._request.target.operation, (None,), self._clock.now_s, stamps, errors, calls=calls)
+            self._calibration_calls += calls
+            took_s = stamps.ends_s[0] - stamps.starts_s[0]
+            if took_s >= least_s or stamps.marks:
+                return calls  # a batch that failed says nothing about length; the measured window will show it
+            calls *= 2
+        return calls
+
+    def _open_window(self) -> None:
+        self._sampler.start()
+        self._collections_watch.start()
+        self._started_at = utc_text(self._clock.utc_now())
+        self._own_cpu_s = self._clock.cpu_s()
+        self._window_open = True
+
+    def _close_window(self) -> None:
+        if not self._window_open:
+            return
+        self._window_open = False
+        self._own_cpu_s = self._clock.cpu_s() - (self._own_cpu_s or 0.0)
+        self._collections = self._collections_watch.stop()
+        self._usage = self._sampler.stop()
+
+    # What was seen.
+
+    def _checkpoint(self, drive: Drive) -> None:
+        now_s = self._clock.now_s()
+        if now_s - self._progress_at_s >= _PROGRESS_S:
+            self._progress_at_s = now_s
+            done = drive.attempts_made
+            if drive.load.iterations is not None:
+                share = done / (drive.load.iterations * drive.load.calls_per_sample)
+            else:
+                share = (now_s - drive.origin_s) / (drive.load.duration_s or 1.0)
+            self._observer.progress(self._request.name, min(share, 1.0), done)
+        if now_s - max(self._slice_at_s, drive.origin_s) >= _SLICE_S:
+            self._slice_at_s = now_s
+            self._observer.partial(self._record(drive, partial=True))
+
+    def result(self) -> Run:
+        return Run(self._record(self._measured), self.stopped_by)
+
+    def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:
+        request = self._request
+        workload = request.workload
+        if drive is None:  # stopped in the warm-up
+            drive = self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
+        recorder = drive.snapshot() if partial else drive.recorder
+        window_s, window_ok = drive.window() if not partial else (drive.elapsed_s, recorder.counts.ok)
+        return RunRecord(
+            name=request.name,
+            test_type=request.test_type,
+            definition=Definition(
+                iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
+                duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
+                warmup_iterations=workload.warmup_iterations,
+                workers=request.workers,
+                calls_per_sample=self._calls_per_sample,
+                timeout_s=request.timeout_s,
+                execution=request.execution,
+            ),
+            started_at=self._started_at,
+            elapsed_ns=round(drive.elapsed_s * NS_PER_S),
+            window_ns=round(window_s * NS_PER_S),
+            window_ok=window_ok,
+            counts=recorder.counts,
+            latency=recorder.latency,
+            series=recorder.series,
+            errors=drive.error_groups(),
+            collections=self._collections,
+            usage=self._usage,
+            clock=self._quality,
+            circumstances=self._circumstances(drive, partial=partial),
+            fingerprint=self._fingerprint,
+            metadata=request.metadata,
+        )
+
+    def _circumstances(self, drive: Drive, *, partial: bool) -> Circumstances:
+        warmup = self._warmup
+        interruption = None if self.stopped_by is None else _reason(self.stopped_by)
+        return Circumstances(
+            interruption="still running" if partial else interruption,
+            abandoned_workers=drive.abandoned + (warmup.abandoned if warmup else 0),
+            warmup_attempts=(warmup.recorder.counts.attempts if warmup else 0) + self._calibration_calls,
+            warmup_errors=warmup.error_groups() if warmup else (),
+            teardown_error=self._teardown_error,
+            own_cpu_s=None if partial else self._own_cpu_s,
+            event_loop=self._event_loop,
+            foreign_loop=self.foreign_loop,
+        )
+
+
+def _reason(stop: BaseException) -> str:
+    return str(stop) if isinstance(stop, MeasurementError) else type(stop).__name__
+
+
+def _group_of(error: BaseException) -> ErrorGroup:
+    log = ErrorLog()
+    log.add_exception(error)
+    return log.groups()[0]
+
+
+async def _call(function: Callable[[], object] | None) -> None:
+    returned = function() if function is not None else None
+    if inspect.isawaitable(returned):
+        await returned
+
+
+@contextlib.contextmanager
+def _could_not_run(what: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except Exception as error:
+        raise MeasurementError(f"{what} raised {type(error).__name__}: {error}") from error

@@ -1,0 +1,124 @@
+"""Workers as tasks on one event loop (uvloop's where it is installed)."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+
+from paceline.core.clock import Clock
+from paceline.core.errors import MeasurementError
+from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
+from paceline.engine.loops import time_awaits, until
+from paceline.records.stamps import Stamps
+from paceline.targets.call import CallTarget
+
+_LOOK_S = 0.25
+_UNLIMITED = 1 << 62
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """Uvloop's loop if it is installed, else asyncio's."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+class TasksDrive(Drive):
+    """Drives an asynchronous target by ``load.workers`` tasks on the running loop."""
+
+    def __init__(
+        self,
+        target: CallTarget,
+        load: Load,
+        clock: Clock,
+        checkpoint: Checkpoint = nothing,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(target, load, clock, checkpoint, on_end)
+        self._stamps = Stamps()
+        self._stop: list[object] = []
+        self._setup_each = None if target.setup_each is None else guarded_await(target.setup_each)
+        self._shared: Iterator[int] | None = None
+        if load.iterations is not None:
+            self._shared = iter(range(load.iterations))
+
+    async def run(self) -> None:
+        """Make the attempts; an interrupt or cancellation is left in :attr:`stopped_by`."""
+        tasks = [asyncio.create_task(self._worker()) for _ in range(self.load.workers)]
+        everyone = asyncio.gather(*tasks, return_exceptions=True)
+        self.begin()  # no task runs before the next await, so all start together from here
+        try:
+            while not everyone.done():
+                await asyncio.wait({everyone}, timeout=_LOOK_S)
+                if len(self._stamps) >= FOLD_AT:
+                    self.fold(self._stamps.take())
+                self.checkpoint(self)
+        except asyncio.CancelledError as stop:
+            self._stop_by(stop)
+            current = asyncio.current_task()
+            if current is not None:
+                current.uncancel()  # dealt with: the caller looks at stopped_by
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        finally:
+            self.finish()
+
+    def unfolded(self) -> Iterable[Stamps]:
+        """The stretch all tasks write to."""
+        return (self._stamps,)
+
+    def finish(self) -> None:
+        """Record what is complete; called again by whoever saw the loop itself broken off."""
+        self.on_end()
+        self.fold(self._stamps.take())
+
+    async def _worker(self) -> None:
+        try:
+            await time_awaits(
+                self.target.operation,
+                self._tickets(),
+                self.clock.now_s,
+                self._stamps,
+                self.errors,
+                stop=self._stop,
+                limit_s=self.load.timeout_s,
+                setup_each=self._setup_each,
+            )
+        except (KeyboardInterrupt, MeasurementError) as stop:
+            # Left inside a task, a KeyboardInterrupt would tear the whole loop down.
+            self._stop_by(stop)
+
+    def _stop_by(self, stop: BaseException) -> None:
+        self.stopped_by = self.stopped_by or stop
+        self._stop.append(stop)
+
+    def _tickets(self) -> Iterable[object]:
+        if self._shared is not None:
+            return self._shared
+        assert self.deadline_s is not None
+        return until(self.deadline_s, _UNLIMITED, self.clock.now_s)
+
+
+def in_running_loop() -> bool:
+    """Whether the calling thread is inside a running event loop."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def guarded_await(setup_each: Callable[[], object]) -> Callable[[], Awaitable[None]]:
+    """``setup_each``, sync or async, with its exceptions told apart from the operation's: they end the run."""
+
+    async def prepare() -> None:
+        try:
+            prepared = setup_each()
+            if inspect.isawaitable(prepared):
+                await prepared
+        except Exception as error:
+            raise MeasurementError(f"setup_each raised {type(error).__name__}: {error}") from error
+
+    return prepare

@@ -1,0 +1,1 @@
+"""Decide: thresholds, comparison with a baseline, findings. Sees records only."""

@@ -1,0 +1,85 @@
+"""Errors by kind, counted, with the first traceback of each kind."""
+
+import threading
+import traceback
+from dataclasses import dataclass
+
+from paceline.core.redaction import redact
+
+MOST_GROUPS = 100
+_MESSAGE_LENGTH = 500
+_TRACEBACK_LENGTH = 8_000
+OTHER_KIND = "(other)"
+
+
+@dataclass(frozen=True)
+class ErrorGroup:
+    """Equal errors.
+
+    Attributes:
+        kind: exception type (with its module, unless builtin), ``timeout``, or the text of ``Outcome.error``.
+        message: text of the exception, without credentials.
+        count: how many.
+        traceback: of the first, empty where there was no exception.
+    """
+
+    kind: str
+    message: str
+    count: int
+    traceback: str = ""
+
+
+class ErrorLog:
+    """Collects errors in bounded memory: beyond 100 kinds the rest is counted together. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple[str, str], ErrorGroup] = {}
+        self._lock = threading.Lock()
+
+    def add_exception(self, error: BaseException) -> None:
+        """Count ``error``; its traceback is formatted only when it is the first of its kind."""
+        kind = type(error).__qualname__
+        if type(error).__module__ != "builtins":
+            kind = f"{type(error).__module__}.{kind}"
+        self._add(kind, _message_of(error), error)
+
+    def add(self, kind: str, message: str = "") -> None:
+        """Count an error without an exception."""
+        self._add(kind, message, None)
+
+    def _add(self, kind: str, message: str, error: BaseException | None) -> None:
+        key = (redact(kind)[:_MESSAGE_LENGTH], redact(message)[:_MESSAGE_LENGTH])
+        with self._lock:
+            if key not in self._groups and len(self._groups) >= MOST_GROUPS:
+                key = (OTHER_KIND, f"errors beyond the first {MOST_GROUPS} kinds")
+            seen = self._groups.get(key)
+            if seen is None:
+                self._groups[key] = ErrorGroup(*key, count=1, traceback=_traceback_of(error))
+            else:
+                self._groups[key] = ErrorGroup(*key, count=seen.count + 1, traceback=seen.traceback)
+
+    def groups(self) -> tuple[ErrorGroup, ...]:
+        """All groups, the most frequent first."""
+        with self._lock:
+            return tuple(sorted(self._groups.values(), key=lambda group: -group.count))
+
+
+def _message_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # noqa: BLE001  # a foreign __str__ may raise anything; that is said, not hidden
+        return f"<message unavailable: its __str__ raised {type(broken).__name__}>"
+
+
+def _traceback_of(error: BaseException | None) -> str:
+    if error is None:
+        return ""
+    try:
+        # The first frame is the timing loop's own.
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+    except Exception as broken:  # noqa: BLE001  # the same foreign __str__ is called here
+        return f"<traceback unavailable: formatting it raised {type(broken).__name__}>"
+    text = redact("".join(lines))
+    if len(text) > _TRACEBACK_LENGTH:
+        text = f"{text[: _TRACEBACK_LENGTH // 2]}\n[...]\n{text[-_TRACEBACK_LENGTH // 2 :]}"
+    return text

@@ -1,0 +1,137 @@
+"""The record of one run: all that was seen, nothing that was concluded."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from paceline.core.clock import ClockQuality
+from paceline.records.error_log import ErrorGroup
+from paceline.records.fingerprint import Fingerprint
+from paceline.records.latency import Latency
+from paceline.records.recorder import Counts
+from paceline.records.resources import SystemUsage
+from paceline.records.time_series import TimeSeries
+
+
+class TestType(Enum):
+    """What kind of thing was measured."""
+
+    __test__ = False
+
+    API_ENDPOINT = "api_endpoint"
+    DATABASE_QUERY = "database_query"
+    CACHE_OPERATION = "cache_operation"
+    CONCURRENT_LOAD = "concurrent_load"
+
+
+class Execution(Enum):
+    """How attempts were driven."""
+
+    CALLER = "caller"  # one after the other, in the caller's thread
+    THREADS = "threads"
+    TASKS = "tasks"  # coroutines on one event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What was asked for. Sessions with different definitions are different benchmarks.
+
+    Attributes:
+        iterations: attempts asked for (with ``calls_per_sample`` above 1: samples), or None for a duration.
+        duration_s: length of the load, or None for a number of iterations.
+        warmup_iterations: attempts before the measured window.
+        workers: how many at once.
+        calls_per_sample: loops in a batch; 1 times every call.
+        timeout_s: limit of an attempt.
+        execution: how attempts were driven.
+    """
+
+    iterations: int | None = 100
+    duration_s: float | None = None
+    warmup_iterations: int = 10
+    workers: int = 1
+    calls_per_sample: int = 1
+    timeout_s: float | None = None
+    execution: Execution = Execution.CALLER
+
+
+@dataclass(frozen=True, slots=True)
+class Collections:
+    """Runs of the garbage collector within the window."""
+
+    count: int = 0
+    total_ns: int = 0
+    longest_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What happened around the attempts; each leads to a finding.
+
+    Attributes:
+        interruption: ``KeyboardInterrupt`` or what else ended the run early; None for a whole run.
+        abandoned_workers: workers left behind in an attempt that did not return within its limit.
+        warmup_attempts: made before the window.
+        warmup_errors: failures among them.
+        teardown_error: what ``teardown`` raised.
+        own_cpu_s: CPU seconds of this process in the window, from the fine-grained process clock.
+        event_loop: module of the event loop that ran the tasks.
+        foreign_loop: whether the caller's own running loop had to wait meanwhile.
+    """
+
+    interruption: str | None = None
+    abandoned_workers: int = 0
+    warmup_attempts: int = 0
+    warmup_errors: tuple[ErrorGroup, ...] = ()
+    teardown_error: ErrorGroup | None = None
+    own_cpu_s: float | None = None
+    event_loop: str | None = None
+    foreign_loop: bool = False
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run. Frozen; can be stored and judged again years later.
+
+    Attributes:
+        name: of the test.
+        test_type: kind of thing measured.
+        definition: what was asked for.
+        started_at: ISO 8601, UTC.
+        elapsed_ns: wall time from the first start to the last end, without setup_each and recording.
+        window_ns: the part that throughput is taken over: to the moment no more work was left to hand out.
+        window_ok: attempts that ended ok within it.
+        counts: how attempts ended.
+        latency: the distribution.
+        series: what happened when.
+        errors: by kind.
+        collections: garbage collections in the window.
+        usage: CPU, memory, disk I/O.
+        clock: what the clock could see.
+        circumstances: what happened around.
+        fingerprint: machine and interpreter.
+        metadata: the user's.
+    """
+
+    name: str
+    test_type: TestType
+    definition: Definition
+    started_at: str
+    elapsed_ns: int
+    window_ns: int
+    window_ok: int
+    counts: Counts
+    latency: Latency
+    series: TimeSeries = field(default_factory=TimeSeries)
+    errors: tuple[ErrorGroup, ...] = ()
+    collections: Collections = field(default_factory=Collections)
+    usage: SystemUsage = field(default_factory=SystemUsage)
+    clock: ClockQuality = field(default_factory=lambda: ClockQuality(0.0, 0.0))
+    circumstances: Circumstances = field(default_factory=Circumstances)
+    fingerprint: Fingerprint = field(default_factory=Fingerprint)
+    metadata: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def throughput_per_s(self) -> float:
+        """Ok attempts a second (goodput)."""
+        return self.window_ok * 1e9 / self.window_ns if self.window_ns else 0.0

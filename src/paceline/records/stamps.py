@@ -1,0 +1,63 @@
+"""What a timing loop writes down: two clock readings an attempt, and a mark where one did not simply end ok."""
+
+from paceline.records.error_log import ErrorLog
+from paceline.records.outcome import AttemptEnd, Outcome
+
+
+class Stamps:
+    """Raw material of a stretch of attempts by one worker, in the order they ended.
+
+    Attributes:
+        starts_s: clock reading before each attempt.
+        ends_s: clock reading after each attempt. A worker that was abandoned or interrupted leaves one list
+            longer than the other; what has no partner does not count.
+        marked: positions of the attempts that did not plainly return ok.
+        marks: how those ended. Two lists of numbers, for a list of pairs would set the garbage collector off.
+        untimed_ok: calls that returned ok in a batch that a later call broke off.
+        excluded_s: time between attempts that does not belong to the window.
+        last_value: what the latest attempt returned.
+    """
+
+    __slots__ = ("ends_s", "excluded_s", "last_value", "marked", "marks", "starts_s", "untimed_ok")
+
+    def __init__(self) -> None:
+        self.starts_s: list[float] = []
+        self.ends_s: list[float] = []
+        self.marked: list[int] = []
+        self.marks: list[AttemptEnd] = []
+        self.untimed_ok = 0
+        self.excluded_s = 0.0
+        self.last_value: object = None
+
+    def __len__(self) -> int:
+        return min(len(self.starts_s), len(self.ends_s))
+
+    def mark(self, outcome: Outcome, errors: ErrorLog) -> None:
+        """Note what the latest attempt returned."""
+        self.marked.append(len(self.ends_s) - 1)
+        self.marks.append(outcome.end)
+        if outcome.end is AttemptEnd.ERROR:
+            errors.add(outcome.kind)
+
+    def mark_exception(self, error: BaseException, errors: ErrorLog) -> None:
+        """Note that the latest attempt raised ``error``."""
+        self.marked.append(len(self.ends_s) - 1)
+        self.marks.append(AttemptEnd.ERROR)
+        errors.add_exception(error)
+
+    def take(self) -> "Stamps":
+        """Hand over what is complete and go on empty, keeping the same lists, which loops hold on to."""
+        taken = self.copy()
+        taken.last_value, self.last_value = self.last_value, None
+        del self.starts_s[: len(taken)], self.ends_s[: len(taken)], self.marked[:], self.marks[:]
+        self.untimed_ok, self.excluded_s = 0, 0.0
+        return taken
+
+    def copy(self) -> "Stamps":
+        """What is complete by now, while a loop may go on writing."""
+        copied = Stamps()
+        complete = len(self)
+        copied.starts_s, copied.ends_s = self.starts_s[:complete], self.ends_s[:complete]
+        copied.marked, copied.marks = self.marked[:], self.marks[:]
+        copied.untimed_ok, copied.excluded_s = self.untimed_ok, self.excluded_s
+        return copied

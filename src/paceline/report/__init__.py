@@ -1,0 +1,1 @@
+"""Out: pure renderers of finished verdicts. They format; they conclude nothing."""

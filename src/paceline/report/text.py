@@ -1,0 +1,247 @@
+"""The report as text: aligned, readable at 80 columns, the worst first."""
+
+import math
+import textwrap
+from collections.abc import Iterable, Iterator
+
+from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, format_ms
+from paceline.judge.comparison import Comparison
+from paceline.judge.result import TestResult, TestStatus
+from paceline.records.resources import ResourceUsage
+from paceline.report.document import Document
+
+WIDTH = 80
+_NAME_WIDTH = 30
+_LABEL_WIDTH = 12
+_MOST_TRACEBACK_LINES = 12
+_MARK = {TestStatus.PASSED: "passed", TestStatus.WARNING: "WARNING", TestStatus.FAILED: "FAILED"}
+
+
+def render_text(document: Document) -> str:
+    """The whole report, ending in a newline."""
+    sections = (
+        _head(document),
+        _summary(document),
+        _violations(document),
+        _comparisons(document),
+        _details(document),
+    )
+    return "\n".join("\n".join(lines) + "\n" for section in sections if (lines := list(section)))
+
+
+def _head(document: Document) -> Iterator[str]:
+    environment = document.environment
+    yield "Paceline performance report".ljust(WIDTH - 20) + document.timestamp[:19].replace("T", " ") + "Z"
+    cores = f"{environment.cpu_count} x " if environment.cpu_count else ""
+    memory = f", {environment.memory_gib} GiB" if environment.memory_gib else ""
+    yield f"{environment.python}, {environment.system}, {cores}{environment.cpu_model}{memory}"[:WIDTH]
+    if environment.cpu_count:
+        yield f"100 % of CPU is one core: all of this machine are {100 * environment.cpu_count} %"
+
+
+def _summary(document: Document) -> Iterator[str]:
+    totals = document.totals
+    if not totals.tests:
+        yield "Summary: no test was measured."
+        return
+    yield (
+        f"Summary: {counted(totals.tests, 'test')}: "
+        f"{totals.passed} passed, {totals.failed} failed, {counted(totals.warnings, 'warning')}"
+    )
+    yield ""
+    yield _row("", "median", "p95", "p99", "ops/s", "errors", "")
+    for result in document.results:
+        metrics = result.metrics
+        yield _row(
+            shortened(metrics.test_name, _NAME_WIDTH - 2),
+            format_ms(metrics.median_time_ms),
+            format_ms(metrics.p95_time_ms),
+            format_ms(metrics.p99_time_ms),
+            format_count(metrics.throughput_ops_per_sec),
+            _share(metrics.error_rate),
+            _MARK[result.status],
+        )
+
+
+def _row(name: str, median: str, p95: str, p99: str, rate: str, errors: str, status: str) -> str:
+    return f"{name:<28} {median:>8} {p95:>8} {p99:>8} {rate:>9} {errors:>6}  {status}".rstrip()
+
+
+def _violations(document: Document) -> Iterator[str]:
+    failed = [result for result in document.worst_first if result.broken_limits]
+    if failed:
+        yield heading("Violations")
+    for result in failed:
+        yield shortened(result.metrics.test_name, WIDTH)
+        for violation in result.broken_limits:
+            yield from _wrapped(violation.message, "  ✗ ")
+
+
+def _comparisons(document: Document) -> Iterator[str]:
+    if not document.compared:
+        return
+    yield heading("Baseline comparison")
+    yield f"{'':<28} {'median':>9} {'mean':>9} {'p95':>9} {'p99':>9} {'ops/s':>9}"
+    reasons: dict[str, None] = {}
+    for result in document.compared:
+        comparison = result.comparison
+        assert isinstance(comparison, Comparison)
+        changes = (
+            comparison.median_change_pct,
+            comparison.mean_change_pct,
+            comparison.p95_change_pct,
+            comparison.p99_change_pct,
+            comparison.throughput_change_pct,
+        )
+        name = shortened(result.metrics.test_name, _NAME_WIDTH - 2)
+        yield f"{name:<28} " + " ".join(f"{_change(change):>9}" for change in changes)
+        sessions = counted(comparison.sessions, "session")
+        reasons[f"{comparison.verdict.value} (against {sessions}): {comparison.reason}"] = None
+    for reason in reasons:
+        yield from _wrapped(reason, "  ")
+
+
+def _details(document: Document) -> Iterator[str]:
+    for place, result in enumerate(document.worst_first):
+        if place:
+            yield ""
+        yield heading(result.metrics.test_name, _MARK[result.status])
+        yield from _test(result)
+
+
+def _test(result: TestResult) -> Iterator[str]:
+    yield from _labelled("run", _how(result))
+    yield from _latency(result)
+    yield from _labelled("throughput", _throughput(result))
+    yield from _system(result)
+    if result.metrics.metadata:
+        pairs = (f"{key}={value}" for key, value in result.metrics.metadata.items())
+        yield from _labelled("metadata", ", ".join(pairs))
+    for group in result.metrics.errors[:5]:
+        message = f": {group.message}" if group.message else ""
+        yield from _labelled("error", f"{group.count:,} x {group.kind}{message}")
+        lines = printable(group.traceback).rstrip().splitlines()
+        yield from (f"{'':<{_LABEL_WIDTH}}  {line}"[:WIDTH] for line in lines[-_MOST_TRACEBACK_LINES:])
+    for finding in result.findings:
+        # A note is short; why it matters stands in docs/findings.md under its code.
+        text = str(finding) if finding.serious else f"{finding.seen} {finding.advice}"
+        yield from _labelled("serious" if finding.serious else "note", f"{text} [{finding.code}]")
+
+
+def _how(result: TestResult) -> str:
+    definition, metrics = result.record.definition, result.metrics
+    parts = [f"{metrics.test_type}: {metrics.iterations:,} attempts in {format_ms(metrics.total_duration_sec * 1e3)}"]
+    if definition.workers > 1 or definition.duration_s is not None:
+        parts.append(counted(definition.workers, "worker"))
+    if definition.calls_per_sample > 1:
+        parts.append(f"in batches of {definition.calls_per_sample:,} (figures are batch means)")
+    if result.record.circumstances.warmup_attempts:
+        parts.append(f"after {result.record.circumstances.warmup_attempts:,} of warm-up")
+    return ", ".join(parts)
+
+
+def _latency(result: TestResult) -> Iterator[str]:
+    metrics = result.metrics
+    if math.isnan(metrics.median_time_ms):
+        yield from _labelled("latency", "none: no attempt was ok")
+        return
+    body = f"min {format_ms(metrics.min_time_ms)}, median {format_ms(metrics.median_time_ms)}"
+    body += f", mean {format_ms(metrics.mean_time_ms)}, std dev {format_ms(metrics.std_dev_ms)}"
+    tail = [
+        ("p90", metrics.p90_time_ms),
+        ("p95", metrics.p95_time_ms),
+        ("p99", metrics.p99_time_ms),
+        ("p99.9", metrics.p999_time_ms),
+        ("max", metrics.max_time_ms),
+    ]
+    yield from _labelled("latency", body)
+    yield from _labelled("", ", ".join(f"{name} {format_ms(value)}" for name, value in tail if not math.isnan(value)))
+
+
+def _throughput(result: TestResult) -> str:
+    metrics = result.metrics
+    text = f"{format_count(metrics.throughput_ops_per_sec)} ok/s"
+    if metrics.error_count:
+        text += (
+            f" ({format_count(metrics.attempts_per_sec)} attempts/s), "
+            f"{metrics.error_count:,} of {metrics.iterations:,} failed ({_share(metrics.error_rate)})"
+        )
+    if not math.isnan(metrics.hit_rate):
+        counts = result.record.counts
+        text += f"; hit rate {metrics.hit_rate:.1%} ({counts.hits:,} hits, {counts.misses:,} misses)"
+    return text
+
+
+def _system(result: TestResult) -> Iterator[str]:
+    usage = result.record.usage
+    yield from _labelled("host", _usage(usage.host))
+    yield from _labelled("process", _usage(usage.process))
+    for target in usage.targets:
+        yield from _labelled("target", f"{_usage(target)}, pid {target.pid}")
+    if usage.sampler.samples:
+        yield from _labelled(
+            "sampler",
+            f"{counted(usage.sampler.samples, 'sample')} took {usage.sampler.core_percent:.2f} % of a core",
+        )
+    collections = result.record.collections
+    if collections.count:
+        yield from _labelled(
+            "collector",
+            f"{counted(collections.count, 'garbage collection')}, {format_ms(collections.total_ns / NS_PER_MS)} in all, "
+            f"longest {format_ms(collections.longest_ns / NS_PER_MS)}",
+        )
+
+
+def _usage(usage: ResourceUsage) -> str:
+    cpu = "unknown" if usage.cpu_percent is None else f"{usage.cpu_percent.mean:.0f} %"
+    memory = "unknown" if usage.memory_bytes is None else f"{usage.memory_bytes.maximum / BYTES_PER_MB:,.0f} MB"
+    if usage.memory_percent is not None:
+        memory += f" ({usage.memory_percent.maximum:.0f} %)"
+    read, written = (
+        "unknown" if count is None else f"{count / BYTES_PER_MB:,.1f} MB"
+        for count in (usage.disk_read_bytes, usage.disk_write_bytes)
+    )
+    return f"CPU {cpu}, memory {memory}, disk read {read}, written {written}"
+
+
+def heading(text: str, mark: str = "") -> str:
+    """A section's first line, ruled to the full width."""
+    text = shortened(text, WIDTH - len(mark) - 8)
+    return f"── {text} ".ljust(WIDTH - len(mark) - (1 if mark else 0), "─") + (f" {mark}" if mark else "")
+
+
+def _labelled(label: str, text: str) -> Iterator[str]:
+    yield from _wrapped(text, f"{label:<{_LABEL_WIDTH}}  ")
+
+
+def _wrapped(text: str, first: str) -> Iterable[str]:
+    return textwrap.wrap(
+        printable(text),
+        WIDTH,
+        initial_indent=first,
+        subsequent_indent=" " * len(first),
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+def _change(percent: float) -> str:
+    return "–" if math.isnan(percent) else f"{percent:+.1f} %"
+
+
+def _share(share: float) -> str:
+    if share == 0:
+        return "0 %"
+    return f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"  # noqa: PLR2004
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters spelled out: a test's name must not drive the reader's terminal."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` on one line of at most ``width`` characters."""
+    line = printable(text.replace("\n", "\\n")[: 4 * width])
+    return line if len(line) <= width and len(text) <= 4 * width else line[: width - 1] + "…"

@@ -1,0 +1,1 @@
+"""Maths: numbers in, numbers out. Knows no record."""

@@ -1,0 +1,311 @@
+"""Samples this process tree, the host and named targets: at both ends of the window and every 100 ms within.
+
+The samples come from a thread, so that they cost the measured process their own CPU time (0.2 to 0.5 ms
+each); how much that was is measured and reported. At both ends they are taken outside the window. What is
+dear to read (the host's disks 0.11 ms, the list of children 1 ms) is read once a second.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from paceline.core.clock import Clock
+from paceline.core.errors import ConfigurationError
+from paceline.core.units import NS_PER_S
+from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, SamplerCost, SystemUsage
+
+if TYPE_CHECKING:
+    import psutil
+
+_Value = TypeVar("_Value")
+
+INTERVAL_S = 0.1
+_DEAR_INTERVAL_S = 1.0
+_SHORTEST_HOST_WINDOW_S = 0.05  # five ticks of the host's counters
+_MOST_SAMPLES = 6_000  # 10 minutes; then every second one is dropped and the interval doubles
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Counters and levels of one subject at one moment; None where the machine does not tell."""
+
+    cpu_s: float | None = None
+    memory_bytes: int | None = None
+    memory_percent: float | None = None
+    read_bytes: int | None = None
+    write_bytes: int | None = None
+    switches: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """All subjects at one moment: host, own process tree, targets in the order named."""
+
+    at_s: float
+    readings: tuple[Reading, ...]
+
+
+class HostProbe:
+    """The whole machine.
+
+    Args:
+        now_s: the clock.
+    """
+
+    def __init__(self, now_s: Callable[[], float]) -> None:
+        import psutil
+
+        # nowrap=False: no counter of 64 bits wraps within a run, and the check costs a quarter of the call.
+        self._disks = _OnceASecond(lambda: psutil.disk_io_counters(nowrap=False), now_s)
+
+    def read(self, *, at_end: bool) -> Reading:
+        """Counters since boot, and memory in use."""
+        import psutil
+
+        times = psutil.cpu_times()
+        # guest time is contained in user time; idle and iowait are the time nothing ran.
+        busy_s = sum(times) - times.idle - getattr(times, "iowait", 0.0)
+        busy_s -= getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
+        memory = psutil.virtual_memory()
+        disks = self._disks.get(fresh=at_end)
+        return Reading(
+            cpu_s=busy_s,
+            memory_bytes=memory.used,
+            memory_percent=memory.percent,
+            read_bytes=disks.read_bytes if disks else None,
+            write_bytes=disks.write_bytes if disks else None,
+            switches=psutil.cpu_stats().ctx_switches if at_end else None,
+        )
+
+
+class ProcessProbe:
+    """A process and its children. What exited children used is in their parent's counters.
+
+    Args:
+        pid: of the process.
+        now_s: the clock.
+        own_cpu_s: CPU clock of the process, when it is this one: the system's counters tick every 10 ms only.
+    """
+
+    def __init__(self, pid: int, now_s: Callable[[], float], own_cpu_s: Callable[[], float] | None = None) -> None:
+        import psutil
+
+        self._root = psutil.Process(pid)
+        self._own_cpu_s = own_cpu_s
+        self._children = _OnceASecond(lambda: self._root.children(recursive=True), now_s)
+        self._memory_total = psutil.virtual_memory().total
+
+    def read(self, *, at_end: bool) -> Reading:
+        """The sum over the tree; empty when the process is gone or may not be looked at."""
+        import psutil
+
+        try:
+            children = self._children.get(fresh=at_end)
+            readings = [_read_process(self._root, self._own_cpu_s)]
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            return Reading()
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                # A child that ended between two samples: its parent has its counters now.
+                readings.append(_read_process(child))
+        memory = _total([reading.memory_bytes for reading in readings])
+        return Reading(
+            cpu_s=_total([reading.cpu_s for reading in readings]),
+            memory_bytes=_whole(memory),
+            memory_percent=None if memory is None else 100 * memory / self._memory_total,
+            read_bytes=_whole(_total([reading.read_bytes for reading in readings])),
+            write_bytes=_whole(_total([reading.write_bytes for reading in readings])),
+            switches=_whole(_total([reading.switches for reading in readings])),
+        )
+
+
+class _OnceASecond(Generic[_Value]):
+    """Remembers what was dear to read."""
+
+    def __init__(self, read: Callable[[], _Value], now_s: Callable[[], float]) -> None:
+        self._read = read
+        self._now_s = now_s
+        self._remembered: tuple[float, _Value] | None = None
+
+    def get(self, *, fresh: bool) -> _Value:
+        now_s = self._now_s()
+        if fresh or self._remembered is None or now_s - self._remembered[0] >= _DEAR_INTERVAL_S:
+            self._remembered = now_s, self._read()
+        return self._remembered[1]
+
+
+def _read_process(process: "psutil.Process", own_cpu_s: Callable[[], float] | None = None) -> Reading:
+    import psutil
+
+    with process.oneshot():
+        times = process.cpu_times()
+        memory = process.memory_info()
+        switches = process.num_ctx_switches()
+        disk = None
+        with contextlib.suppress(psutil.AccessDenied, AttributeError, NotImplementedError):
+            disk = process.io_counters()  # macOS has none; Linux tells only the owner
+        own_s = times.user + times.system if own_cpu_s is None else own_cpu_s()
+        return Reading(
+            cpu_s=own_s + times.children_user + times.children_system,
+            memory_bytes=memory.rss,
+            read_bytes=disk.read_bytes if disk else None,
+            write_bytes=disk.write_bytes if disk else None,
+            switches=switches.voluntary + switches.involuntary,
+        )
+
+
+def _total(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
+
+
+class Sampler:
+    """Watches between :meth:`start` and :meth:`stop`.
+
+    Args:
+        clock: where the time comes from.
+        target_pids: processes of interest besides this one, for example the server's.
+        interval_s: time between samples.
+
+    Raises:
+        ConfigurationError: a target pid is no running process.
+    """
+
+    def __init__(self, clock: Clock, target_pids: Sequence[int] = (), interval_s: float = INTERVAL_S) -> None:
+        self._clock = clock
+        self._interval_s = interval_s
+        self._targets = tuple(target_pids)
+        self._host = HostProbe(clock.now_s)
+        self._trees = [ProcessProbe(os.getpid(), clock.now_s, clock.cpu_s)]
+        self._trees += [_probe_of(pid, clock) for pid in self._targets]
+        self._samples: list[Sample] = []
+        self._cpu_s = 0.0
+        self._ticks = 0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="paceline-sampler", daemon=True)
+
+    def start(self) -> None:
+        """Take the first sample and go on in a thread."""
+        self._take(at_end=True)
+        self._thread.start()
+
+    def stop(self) -> SystemUsage:
+        """Take the last sample and say what was used in between."""
+        self._done.set()
+        self._thread.join()
+        self._take(at_end=True)
+        return self._usage()
+
+    def _take(self, *, at_end: bool = False) -> None:
+        trees = [tree.read(at_end=at_end) for tree in self._trees]
+        host = self._host.read(at_end=at_end)
+        self._samples.append(Sample(self._clock.now_s(), (host, *trees)))
+
+    def _watch(self) -> None:
+        begun_s = self._clock.thread_cpu_s()
+        while not self._done.wait(self._interval_s):
+            self._take()
+            self._ticks += 1
+            if len(self._samples) > _MOST_SAMPLES:
+                self._samples = self._samples[::2]
+                self._interval_s *= 2
+        self._cpu_s = self._clock.thread_cpu_s() - begun_s
+
+    def _usage(self) -> SystemUsage:
+        window_s = self._samples[-1].at_s - self._samples[0].at_s
+        host, process, *targets = (
+            _usage_of(subject, pid, [(sample.at_s, sample.readings[place]) for sample in self._samples])
+            for place, (subject, pid) in enumerate(
+                [("host", None), ("process", None), *(("target", pid) for pid in self._targets)]
+            )
+        )
+        return SystemUsage(
+            host=_at_least(host, process, window_s),
+            process=process,
+            targets=tuple(targets),
+            cpu_count=os.cpu_count(),
+            sampler=SamplerCost(
+                samples=self._ticks,
+                cpu_ns=round(self._cpu_s * NS_PER_S),
+                core_percent=100 * self._cpu_s / window_s if window_s > 0 else 0.0,
+            ),
+        )
+
+
+def _probe_of(pid: int, clock: Clock) -> ProcessProbe:
+    import psutil
+
+    if isinstance(pid, bool) or not isinstance(pid, int) or pid <= 0:
+        raise ConfigurationError(f"target_pids must hold process ids (whole numbers above 0), not {pid!r}")
+    try:
+        return ProcessProbe(pid, clock.now_s)
+    except psutil.NoSuchProcess as error:
+        raise ConfigurationError(f"target_pids: there is no process {pid}") from error
+
+
+def _usage_of(subject: str, pid: int | None, readings: Sequence[tuple[float, Reading]]) -> ResourceUsage:
+    (begin_s, first), (end_s, last) = readings[0], readings[-1]
+    seen = [reading for _, reading in readings]
+    cpu_s = _difference(first.cpu_s, last.cpu_s)
+    steps = list(_cpu_steps(readings))
+    mean = None if cpu_s is None or end_s <= begin_s else 100 * cpu_s / (end_s - begin_s)
+    known = [step for step in steps if step is not None]
+    return ResourceUsage(
+        subject=subject,
+        pid=pid,
+        cpu_s=cpu_s,
+        cpu_percent=None if mean is None else Gauge(min([*known, mean]), mean, max([*known, mean])),
+        memory_bytes=_gauge([reading.memory_bytes for reading in seen]),
+        memory_percent=_gauge([reading.memory_percent for reading in seen]),
+        disk_read_bytes=_whole(_difference(first.read_bytes, last.read_bytes)),
+        disk_write_bytes=_whole(_difference(first.write_bytes, last.write_bytes)),
+        context_switches=_whole(_difference(first.switches, last.switches)),
+        series=ResourceSeries(
+            offset_ms=tuple(round((at_s - begin_s) * 1e3, 3) for at_s, _ in readings),
+            cpu_percent=(None, *steps),
+            memory_bytes=tuple(reading.memory_bytes for reading in seen),
+            disk_read_bytes=tuple(_whole(_difference(first.read_bytes, reading.read_bytes)) for reading in seen),
+            disk_write_bytes=tuple(_whole(_difference(first.write_bytes, reading.write_bytes)) for reading in seen),
+        ),
+    )
+
+
+def _at_least(host: ResourceUsage, process: ResourceUsage, window_s: float) -> ResourceUsage:
+    """The host's CPU, which contains this process's.
+
+    The host's counters tick every 10 ms: in a window of a few ticks they say anything from 0 to several times
+    all cores. There this process's own, exact CPU time stands in, as the least the host must have used.
+    """
+    cores = os.cpu_count()
+    if host.cpu_percent is None or process.cpu_percent is None or process.cpu_s is None or not cores:
+        return host
+    if window_s < _SHORTEST_HOST_WINDOW_S:
+        return replace(host, cpu_s=process.cpu_s, cpu_percent=process.cpu_percent)
+    most = 100.0 * cores
+    mean = min(max(host.cpu_percent.mean, process.cpu_percent.mean), most)
+    low, high = min(host.cpu_percent.minimum, mean), min(max(host.cpu_percent.maximum, mean), most)
+    return replace(host, cpu_percent=Gauge(low, mean, high))
+
+
+def _cpu_steps(readings: Sequence[tuple[float, Reading]]) -> Iterator[float | None]:
+    for (before_s, before), (after_s, after) in pairwise(readings):
+        used_s = _difference(before.cpu_s, after.cpu_s)
+        yield None if used_s is None or after_s <= before_s else round(100 * used_s / (after_s - before_s), 2)
+
+
+def _difference(first: float | None, last: float | None) -> float | None:
+    # A counter of a tree can shrink when a child leaves unseen; less than nothing was not used.
+    return None if first is None or last is None else max(last - first, 0)
+
+
+def _gauge(values: Sequence[float | None]) -> Gauge | None:
+    known = [value for value in values if value is not None]
+    return Gauge(min(known), sum(known) / len(known), max(known)) if known else None

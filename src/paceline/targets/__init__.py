@@ -1,0 +1,1 @@
+"""What is measured: setup, invoke and teardown of one operation."""

@@ -1,0 +1,1 @@
+"""How: what load is put on a target, as frozen data."""
