@@ -22,6 +22,7 @@ from paceline.store.codec import plain_metadata, write_results
 from paceline.store.files import write_atomically
 from paceline.store.journal import Journal
 from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.sampler import checked_pids
 from paceline.targets.call import CallTarget
 from paceline.workload.models import FixedIterations
 
@@ -125,7 +126,7 @@ class PerformanceTestFramework:
             workload=FixedIterations(iterations, warmup_iterations, batch=batch),
             metadata=plain_metadata(metadata),
             timeout_s=timeout_s,
-            target_pids=tuple(target_pids),
+            target_pids=checked_pids(target_pids),
         )
         return self._suite.run(request, checked_threshold(threshold))
 
@@ -154,7 +155,7 @@ class PerformanceTestFramework:
             workload=FixedIterations(iterations, warmup_iterations, batch=batch),
             metadata=plain_metadata(metadata),
             timeout_s=timeout_s,
-            target_pids=tuple(target_pids),
+            target_pids=checked_pids(target_pids),
         )
         return await self._suite.arun(request, checked_threshold(threshold))
 
@@ -241,7 +242,7 @@ class PerformanceTestFramework:
                 workload=FixedIterations(iterations_per_level, warmup_iterations),
                 metadata=plain_metadata(metadata),
                 timeout_s=timeout_s,
-                target_pids=tuple(target_pids),
+                target_pids=checked_pids(target_pids),
             )
         )
 

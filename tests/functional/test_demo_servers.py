@@ -31,6 +31,15 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN)
 print("deaf", flush=True)
 threading.Event().wait()
 """
+POLITE = """
+import signal, sys, threading
+def end(*_):
+    sys.stderr.write("ended in order")
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+print("ready", flush=True)
+threading.Event().wait()
+"""
 STUBBORN = [sys.executable, "-c", DEAF]
 # Imports all modules of the demo, then tells which packages of the extra came with them.
 IMPORTER = """
@@ -150,8 +159,8 @@ def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPa
 
 
 def test_importing_the_demo_imports_nothing_of_the_extra() -> None:
-    done = subprocess.run([sys.executable, "-c", IMPORTER], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", IMPORTER], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 def test_a_service_that_ends_early_is_named_with_its_log(tmp_path: Path) -> None:
@@ -201,6 +210,28 @@ def test_a_command_that_does_not_exist_is_said(tmp_path: Path) -> None:
         pytest.raises(MeasurementError, match=r"(?s)odd server ended before.*no-such-program cannot be run"),
     ):
         child.first_line()
+
+
+def test_a_server_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:
+    with GuardedChild("polite server", [sys.executable, "-c", POLITE], tmp_path, SYSTEM_CLOCK) as child:
+        assert child.first_line() == "ready"
+    assert (tmp_path / "polite-server.log").read_text() == "ended in order"
+
+
+def test_a_deaf_server_without_a_parent_is_killed_by_its_guard(tmp_path: Path) -> None:
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    guard = [sys.executable, "-m", "paceline.demo.guard", "--workspace", str(workspace), "--", *STUBBORN]
+    with subprocess.Popen(guard, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"deaf\n"
+        process.stdin.close()
+        try:
+            assert process.wait(DEADLINE_S) == 128 + signal.SIGKILL
+        finally:
+            process.kill()  # when the line above failed: leaving the with block waits for it
+    assert not workspace.exists()
 
 
 def test_a_server_deaf_to_sigterm_is_killed(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import paceline
 from paceline.core.errors import ConfigurationError, FileFormatError, OutputError, PacelineError
 from paceline.core.redaction import redact
 
+# By name, for two reasons: a command is imported when it is used, and the demo lives above this layer.
 _COMMANDS = {
-    "demo": ("paceline.cli.demo", "Measure a real API, database and cache; write a report."),
+    "demo": ("paceline.demo.command", "Measure a real API, database and cache; write a report."),
     "call": ("paceline.cli.call", "Benchmark a Python callable."),
     "report": ("paceline.cli.report", "Show a results file, or the journal of a run that was cut off."),
 }
@@ -77,6 +78,9 @@ def main() -> None:
         # Whoever read our output has gone; Python must not complain about it while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.HELD
+    except Exception as error:  # noqa: BLE001  # a terminal sees a sentence, also of what we did not think of
+        text = f"unexpected {type(error).__name__}: {error}; this is a defect, --debug shows where"
+        code = _complain(text, ExitCode.COULD_NOT_RUN, debug=debug)
     sys.exit(code)
 
 

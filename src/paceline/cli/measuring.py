@@ -10,13 +10,15 @@ import click
 
 from paceline.cli.display import Progress, show_report
 from paceline.cli.exit_codes import exit_code_of
-from paceline.core.clock import SYSTEM_CLOCK
+from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import OutputError, PacelineWarning
 from paceline.core.redaction import redact
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
+from paceline.store.codec import encode_results
 from paceline.store.files import check_writable
 from paceline.store.journal import FOLDER, Journal, new_journal, newest_journal
+from paceline.sysmon.fingerprint import this_machine
 
 _STDOUT = Path("-")
 
@@ -96,7 +98,11 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
 
 def _save_and_show(framework: PerformanceTestFramework, options: OutputOptions) -> None:
     if options.json_file is not None:
-        framework.export_json("/dev/stdout" if options.json_file == _STDOUT else options.json_file)
+        if options.json_file == _STDOUT:
+            content = encode_results(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now()))
+            click.echo(content, nl=False)
+        else:
+            framework.export_json(options.json_file)
     if options.save_baseline is not None:
         framework.save_baseline(options.save_baseline)
     if not options.quiet and options.json_file != _STDOUT:

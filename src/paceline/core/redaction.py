@@ -5,23 +5,32 @@ from collections.abc import Mapping
 
 HIDDEN = "***"
 
-# No pattern may start a long scan at every position: error messages of a megabyte pass through here.
+# Error messages of a megabyte pass through here: no pattern may start a long scan at every position, and no
+# repeated part can be cut in two ways.
 _URL_USER_INFO = re.compile(r"://[^\s/@'\"<>]*(?:@[^\s/@'\"<>]*)*@")
 _AUTHORIZATION = re.compile(r"(?i)\b(?P<kind>bearer|basic|digest)\s+[a-z0-9._~+/=-]{6,}")
+_QUOTED = r"""[a-z]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""  # repr of str or bytes
+# Of these headers every word is secret, not only the first: ``Authorization: Token abc``, ``Cookie: a=b; c=d``.
+_HEADER = re.compile(
+    r"(?i)(?P<name>\b(?:proxy-)?authorization|\b(?:set-)?cookie)(?P<sign>['\"]?\s*[=:]\s*)"
+    rf"(?P<value>{_QUOTED}|[^\r\n'\"]+)"
+)
 _WORDS = (
     r"(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?|cookie)"
 )
 _ASSIGNMENT = re.compile(
-    rf"(?i)(?P<name>[\w-]*{_WORDS}[\w-]*)(?P<sign>['\"]?\s*[=:]\s*)(?!{re.escape(HIDDEN)})"
-    r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&)}\]'\"]+)"
+    rf"(?i)(?P<name>(?<![\w-])(?=[\w-]*{_WORDS})[\w-]++)(?P<sign>['\"]?\s*[=:]\s*)(?!{re.escape(HIDDEN)})"
+    rf"(?P<value>{_QUOTED}|[^\s,;&)}}\]'\"]+)"
 )
 _SECRET_KEY = re.compile(rf"(?i){_WORDS}$")
+_HARMLESS = (int, float, type(None))  # ``max_token: 512`` says nothing
 
 
 def redact(text: str) -> str:
     """``text`` without the user part of URLs, without tokens and without values of secret-looking names."""
     text = _URL_USER_INFO.sub(f"://{HIDDEN}@", text)
     text = _AUTHORIZATION.sub(rf"\g<kind> {HIDDEN}", text)
+    text = _HEADER.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
     return _ASSIGNMENT.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
 
 
@@ -31,7 +40,7 @@ def redact_tree(value: object) -> object:
         return redact(value)
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if isinstance(item, str) and _SECRET_KEY.search(str(key)) else redact_tree(item)
+            key: HIDDEN if _SECRET_KEY.search(str(key)) and not isinstance(item, _HARMLESS) else redact_tree(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):

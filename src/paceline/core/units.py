@@ -49,8 +49,8 @@ def format_ms(milliseconds: float) -> str:
 
 def format_count(value: float) -> str:
     """A count or rate with thousands separated, three significant digits below 1,000."""
-    if math.isnan(value):
-        return "–"
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞"
     if value == int(value) or abs(value) >= 100:  # noqa: PLR2004
         return f"{value:,.0f}"
     return f"{value:.3g}"

@@ -143,6 +143,11 @@ class Drive:
         """Wall time from the start of the window to the end of the last attempt, without what is excluded."""
         return max(self.recorder.last_end_s - self.origin_s - self.excluded_s, 0.0)
 
+    def elapsed_until_s(self, snapshot: Recorder) -> float:
+        """The same for what a :meth:`snapshot` has seen, which is more than what is folded."""
+        excluded_s = self.excluded_s + sum(stamps.excluded_s for stamps in self.unfolded())
+        return max(snapshot.last_end_s - self.origin_s - excluded_s, 0.0)
+
     def window(self) -> tuple[float, int]:
         """Length in seconds of the window that throughput is taken over, and the ok attempts in it.
 

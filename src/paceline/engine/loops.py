@@ -3,7 +3,8 @@
 An attempt is two clock readings around one call; they are appended as they are, and everything else
 (durations, histogram, error classes) happens outside the timed region. The only test on the way is whether
 the operation returned an :class:`Outcome`; ``type(value) is`` is the cheapest form of it that a proxy object
-cannot fool. ``bench/loops.py`` holds the loop against the naive one.
+cannot fool, and None, the commonest value, is let past it. ``bench/loops.py`` holds the loop against the
+naive one.
 
 Every loop takes one attempt a ticket and leaves the last returned value in ``stamps.last_value``. Whatever an
 operation raises is an error of that attempt, ``SystemExit`` included; only ``KeyboardInterrupt`` and the
@@ -12,10 +13,10 @@ cancellation of the measuring task leave the loop.
 
 import asyncio
 import operator
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from itertools import repeat
 
-from paceline.core.errors import ConfigurationError
+from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.records.error_log import ErrorLog
 from paceline.records.outcome import Outcome
 from paceline.records.stamps import Stamps
@@ -52,7 +53,7 @@ def time_calls(
             continue
         ends.append(now_s())
         starts.append(start)
-        if type(value) is outcome:
+        if value is not None and type(value) is outcome:
             stamps.mark(value, errors)
     stamps.last_value = value
 
@@ -140,7 +141,7 @@ def time_batches(
     stamps.last_value = value
 
 
-async def time_awaits(
+def time_awaits(
     operation: Callable[[], Awaitable[object]],
     tickets: Iterable[object],
     now_s: Callable[[], float],
@@ -150,48 +151,124 @@ async def time_awaits(
     stop: Sequence[object] = (),
     limit_s: float | None = None,
     setup_each: Callable[[], Awaitable[object]] | None = None,
-) -> None:
+    on_stop: Callable[[BaseException], None] | None = None,
+) -> Coroutine[object, object, None]:
     """Await each call on its own. Several tasks may share ``stamps``: nothing is awaited between the two appends.
 
     Args:
         stop: something is appended to it to end the loop before the next attempt.
-        limit_s: an attempt that takes longer is cancelled and counts as a timeout.
+        limit_s: an attempt that takes longer is cancelled and counts as a timeout, whatever it raised then.
         setup_each: awaited before each attempt; its time is added to ``stamps.excluded_s``.
+        on_stop: takes the ``KeyboardInterrupt`` or :class:`MeasurementError` that ends the loop, which is raised
+            otherwise. A coroutine around the loop to catch them would cost each await as much as a clock reading.
     """
+    if limit_s is None and setup_each is None:
+        return _bare_awaits(operation, tickets, now_s, stamps, errors, stop, on_stop)
+    return _watched_awaits(operation, tickets, now_s, stamps, errors, stop, on_stop, limit_s, setup_each)
+
+
+async def _bare_awaits(
+    operation: Callable[[], Awaitable[object]],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    stop: Sequence[object],
+    on_stop: Callable[[BaseException], None] | None,
+) -> None:
     starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
-    for _ in tickets:
-        if stop:
-            break
-        if setup_each is not None:
-            begun = now_s()
-            await setup_each()
-            stamps.excluded_s += now_s() - begun
-        start = now_s()
-        try:
-            if limit_s is None:
+    try:
+        for _ in tickets:
+            if stop:
+                break
+            start = now_s()
+            try:
                 value = await operation()
-            else:
-                async with asyncio.timeout(limit_s):
-                    value = await operation()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                end = now_s()
+                if _is_own_cancellation(error):
+                    raise
+                ends.append(end)
+                starts.append(start)
+                stamps.mark_exception(error, errors)
+                continue
             ends.append(now_s())
             starts.append(start)
-            if isinstance(error, asyncio.CancelledError) and _being_cancelled():
-                ends.pop()
-                starts.pop()
-                raise
-            # What took longer than the limit is counted as a timeout by its duration, whatever it raised.
-            if limit_s is None or ends[-1] - start < limit_s:
-                stamps.mark_exception(error, errors)
-            continue
-        ends.append(now_s())
-        starts.append(start)
-        if type(value) is outcome:
-            stamps.mark(value, errors)
+            if value is not None and type(value) is outcome:
+                stamps.mark(value, errors)
+    except (KeyboardInterrupt, MeasurementError) as reason:
+        if on_stop is None:
+            raise
+        on_stop(reason)
 
 
-def _being_cancelled() -> bool:
+async def _watched_awaits(
+    operation: Callable[[], Awaitable[object]],
+    tickets: Iterable[object],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    stop: Sequence[object],
+    on_stop: Callable[[BaseException], None] | None,
+    limit_s: float | None,
+    setup_each: Callable[[], Awaitable[object]] | None,
+) -> None:
+    try:
+        for _ in tickets:
+            if stop:
+                break
+            prepared_s = 0.0
+            if setup_each is not None:
+                begun = now_s()
+                await setup_each()
+                prepared_s = now_s() - begun
+            await _watched_await(operation, now_s, stamps, errors, limit_s)
+            stamps.excluded_s += prepared_s
+    except (KeyboardInterrupt, MeasurementError) as reason:
+        if on_stop is None:
+            raise
+        on_stop(reason)
+
+
+async def _watched_await(
+    operation: Callable[[], Awaitable[object]],
+    now_s: Callable[[], float],
+    stamps: Stamps,
+    errors: ErrorLog,
+    limit_s: float | None,
+) -> None:
+    limit: asyncio.Timeout | None = None
+    start = now_s()
+    try:
+        if limit_s is None:
+            value = await operation()
+        else:
+            async with asyncio.timeout(limit_s) as limit:
+                value = await operation()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        end = now_s()
+        if _is_own_cancellation(error):
+            raise
+        late = limit_s is not None and (end - start >= limit_s or (limit is not None and limit.expired()))
+        # The loop's timer may fire before this clock has reached the limit: uvloop's by up to 1 ms.
+        stamps.ends_s.append(max(end, start + limit_s) if late and limit_s is not None else end)
+        stamps.starts_s.append(start)
+        if late:
+            stamps.mark_timeout()
+        else:
+            stamps.mark_exception(error, errors)
+        return
+    stamps.ends_s.append(now_s())
+    stamps.starts_s.append(start)
+    if type(value) is Outcome:
+        stamps.mark(value, errors)
+
+
+def _is_own_cancellation(error: BaseException) -> bool:
+    """Whether the measuring task itself is being cancelled, rather than something that the operation awaited."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

@@ -80,12 +80,21 @@ class RunRequest:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.strip():
             raise ConfigurationError(f"test_name must be a text that is not empty, not {self.name!r}")
+        try:
+            self.name.encode()
+        except UnicodeEncodeError as error:
+            raise ConfigurationError(f"test_name {self.name!r} cannot be written to a file ({error})") from error
         if not isinstance(self.test_type, TestType):
             raise ConfigurationError(
                 f"test_type must be a TestType such as TestType.API_ENDPOINT, not {self.test_type!r}"
             )
         if self.timeout_s is not None:
             positive_seconds("timeout_s", self.timeout_s)
+        if self.target.setup_each is not None and self.workers > 1:
+            raise ConfigurationError(
+                "setup_each is for one worker: with several, one prepares while others are measured, and the time "
+                "cannot be taken out"
+            )
         if self.batch is not None:
             for given, what in (
                 (self.target.is_async, "a coroutine function"),
@@ -132,13 +141,7 @@ def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | N
     session = _Session(request, clock, observer or Unobserved())
     session.foreign_loop = in_running_loop()
     if not request.target.is_async:
-        session.set_up()
-        try:
-            for drive in session.drives():
-                assert isinstance(drive, CallerDrive | ThreadsDrive)
-                drive.run()
-        finally:
-            session.tear_down()
+        session.run()
     elif session.foreign_loop:
         _in_a_thread(session)
     else:
@@ -155,11 +158,22 @@ async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Obser
         MeasurementError: ``setup`` raised, or the system gave no threads.
         ConfigurationError: the target pids or the operation turned out not to be what they should be.
     """
-    if not request.target.is_async:
-        return await asyncio.to_thread(run, request, clock, observer)
     session = _Session(request, clock, observer or Unobserved())
-    await session.arun()
+    if request.target.is_async:
+        await session.arun()
+    else:
+        await _beside_the_loop(session)
     return session.result()
+
+
+async def _beside_the_loop(session: "_Session") -> None:
+    """Drive a synchronous operation in a thread; a cancellation ends it at its next checkpoint."""
+    running = asyncio.ensure_future(asyncio.to_thread(session.run))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError as stop:
+        session.stop_from_outside(stop)
+        await running
 
 
 def _in_own_loop(session: "_Session") -> None:
@@ -232,8 +246,19 @@ class _Session:
         try:
             if self._request.target.teardown is not None:
                 self._request.target.teardown()
-        except Exception as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+        except KeyboardInterrupt as stop:
+            self.stopped_by = self.stopped_by or stop
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
             self._teardown_error = _group_of(error)
+
+    def run(self) -> None:
+        self.set_up()
+        try:
+            for drive in self.drives():
+                assert isinstance(drive, CallerDrive | ThreadsDrive)
+                drive.run()
+        finally:
+            self.tear_down()
 
     async def arun(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -249,7 +274,9 @@ class _Session:
         finally:
             try:
                 await _call(target.teardown)
-            except Exception as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            except (KeyboardInterrupt, asyncio.CancelledError) as stop:
+                self.stopped_by = self.stopped_by or stop
+            except (Exception, SystemExit) as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
                 self._teardown_error = _group_of(error)
 
     def stop_from_outside(self, stop: BaseException) -> None:
@@ -348,6 +375,9 @@ class _Session:
     # What was seen.
 
     def _checkpoint(self, drive: Drive) -> None:
+        if self.stopped_by is not None and self._loop is None:
+            # From outside, beside a loop: the drive deals with it as with a Ctrl-C of its own.
+            raise KeyboardInterrupt
         now_s = self._clock.now_s()
         if now_s - self._progress_at_s >= _PROGRESS_S:
             self._progress_at_s = now_s
@@ -370,7 +400,8 @@ class _Session:
         if drive is None:  # stopped in the warm-up
             drive = self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
         recorder = drive.snapshot() if partial else drive.recorder
-        window_s, window_ok = drive.window() if not partial else (drive.elapsed_s, recorder.counts.ok)
+        elapsed_s = drive.elapsed_until_s(recorder) if partial else drive.elapsed_s
+        window_s, window_ok = (elapsed_s, recorder.counts.ok) if partial else drive.window()
         return RunRecord(
             name=request.name,
             test_type=request.test_type,
@@ -384,7 +415,7 @@ class _Session:
                 execution=request.execution,
             ),
             started_at=self._started_at,
-            elapsed_ns=round(drive.elapsed_s * NS_PER_S),
+            elapsed_ns=round(elapsed_s * NS_PER_S),
             window_ns=round(window_s * NS_PER_S),
             window_ok=window_ok,
             counts=recorder.counts,

@@ -2,7 +2,7 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
@@ -54,6 +54,9 @@ class TasksDrive(Drive):
                 if len(self._stamps) >= FOLD_AT:
                     self.fold(self._stamps.take())
                 self.checkpoint(self)
+            for ended in everyone.result():
+                if isinstance(ended, BaseException):  # an operation that cancelled the task it ran in
+                    self._stop_by(MeasurementError(f"a worker was ended by {type(ended).__name__}: {ended}"))
         except asyncio.CancelledError as stop:
             self._stop_by(stop)
             current = asyncio.current_task()
@@ -74,21 +77,19 @@ class TasksDrive(Drive):
         self.on_end()
         self.fold(self._stamps.take())
 
-    async def _worker(self) -> None:
-        try:
-            await time_awaits(
-                self.target.operation,
-                self._tickets(),
-                self.clock.now_s,
-                self._stamps,
-                self.errors,
-                stop=self._stop,
-                limit_s=self.load.timeout_s,
-                setup_each=self._setup_each,
-            )
-        except (KeyboardInterrupt, MeasurementError) as stop:
+    def _worker(self) -> Coroutine[object, object, None]:
+        return time_awaits(
+            self.target.operation,
+            self._tickets(),
+            self.clock.now_s,
+            self._stamps,
+            self.errors,
+            stop=self._stop,
+            limit_s=self.load.timeout_s,
+            setup_each=self._setup_each,
             # Left inside a task, a KeyboardInterrupt would tear the whole loop down.
-            self._stop_by(stop)
+            on_stop=self._stop_by,
+        )
 
     def _stop_by(self, stop: BaseException) -> None:
         self.stopped_by = self.stopped_by or stop

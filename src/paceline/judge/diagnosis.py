@@ -35,8 +35,11 @@ def _interrupted(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Fin
     reason = record.circumstances.interruption
     if reason is None:
         return
-    asked = record.definition.iterations
-    share = f"{metrics.iterations:,} of {asked:,} iterations" if asked else f"{metrics.total_duration_sec:.3g} s"
+    samples = record.definition.iterations
+    if samples is None:
+        share = f"{metrics.total_duration_sec:.3g} s"
+    else:
+        share = f"{metrics.iterations:,} of {samples * record.definition.calls_per_sample:,} iterations"
     yield Finding(
         code="interrupted",
         seen=f"The run was interrupted ({reason}) after {share}.",

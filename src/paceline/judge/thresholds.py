@@ -3,8 +3,9 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
 
 from paceline.core.errors import ConfigurationError
 from paceline.core.units import BYTES_PER_MB
@@ -18,7 +19,8 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_MS_PER = {"ns": 1e-6, "us": 1e-3, "µs": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+_MS_PER = {"ns": "1e-6", "us": "1e-3", "µs": "1e-3", "ms": "1", "s": "1e3", "m": "6e4"}
+_SHARE_PER_PERCENT = "0.01"
 _EXPRESSION = re.compile(
     r"\s*(?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<argument>[0-9.]+)\s*\))?\s*(?P<sign><=|>=|<|>)\s*"
     r"(?P<limit>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>ns|us|µs|ms|s|m|%)?\s*(?:over\s+(?P<window>\S+))?\s*"
@@ -177,7 +179,7 @@ class PerformanceThreshold:
     min_hit_rate: float | None = None
     max_cpu_percent: float | None = None
     max_memory_mb: float | None = None
-    expressions: tuple[str, ...] = ()
+    expressions: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.expressions, str):
@@ -251,8 +253,14 @@ def parse_expression(text: str) -> Limit:
     elif name in METRICS:
         metric = METRICS[name]
     else:
-        raise ConfigurationError(f"threshold {text!r}: unknown metric {name!r}; known are p(N), {', '.join(METRICS)}")
-    return Limit(text.strip(), metric, sign, _bound(text, metric, float(match["limit"]), unit))
+        meant = f"; did you mean p({name[1:]})?" if re.fullmatch(r"p\d+", name) else ""
+        raise ConfigurationError(
+            f"threshold {text!r}: unknown metric {name!r}{meant}; known are p(N), {', '.join(METRICS)}"
+        )
+    number = float(match["limit"])
+    if not math.isfinite(number):
+        raise ConfigurationError(f"threshold {text!r}: the limit is too large a number")
+    return Limit(text.strip(), metric, sign, _bound(text, metric, number, unit))
 
 
 def _percentile(text: str, argument: str | None) -> Metric:
@@ -267,15 +275,20 @@ def _percentile(text: str, argument: str | None) -> Metric:
 
 def _bound(text: str, metric: Metric, number: float, unit: str | None) -> float:
     if metric.unit == "ms" and unit != "%":
-        return number * _MS_PER[unit or "ms"]
+        return _exact_product(number, _MS_PER[unit or "ms"])
     if metric.unit == "share" and unit in {None, "%"}:
-        share = number / 100 if unit else number
+        share = _exact_product(number, _SHARE_PER_PERCENT) if unit else number
         if share > 1:
             raise ConfigurationError(f"threshold {text!r}: {metric.label} is a share: write 0.01 or 1%")
         return share
     if unit is None or (metric.unit == "percent" and unit == "%"):
         return number
     raise ConfigurationError(f"threshold {text!r}: {metric.label} has no unit {unit!r}, it is in {metric.unit}")
+
+
+def _exact_product(number: float, factor: str) -> float:
+    """Multiplied in decimal: 0.7 / 100 is below 7 / 1000 in floats, and a share equal to its limit would break it."""
+    return float(Decimal(repr(number)) * Decimal(factor))
 
 
 def violations_of(
@@ -296,25 +309,31 @@ _BREAKS = {"<": "is not below", "<=": "exceeds", ">": "is not above", ">=": "is 
 
 
 def _violation(limit: Limit, value: float) -> Violation:
-    unit = limit.metric.unit
+    unit, suffix = limit.metric.unit, _SUFFIX[limit.metric.unit]
+    shown, bound = (_exact_product(number, "100") if unit == "share" else number for number in (value, limit.bound))
     if math.isnan(value):
         seen = "could not be measured in this run; it is held against"
     else:
-        seen = f"{_with_unit(value, unit, limit.bound)} {_BREAKS[limit.sign]}"
-    bound = _with_unit(limit.bound, unit, value)
-    message = f"{limit.metric.label} {seen} the limit of {bound} ({limit.source})"
+        seen = f"{_told_apart(shown, bound)}{suffix} {_BREAKS[limit.sign]}"
+    message = f"{limit.metric.label} {seen} the limit of {_rounded(bound, _AS_WRITTEN)}{suffix} ({limit.source})"
     return Violation(limit.source, None if math.isnan(value) else value, limit.bound, unit, message)
 
 
-def _with_unit(value: float, unit: str, beside: float) -> str:
-    """``value`` with as many digits as it takes to tell it from ``beside``."""
-    shown_value, shown_beside = (value * 100, beside * 100) if unit == "share" else (value, beside)
+_AS_WRITTEN = 15  # digits that every number people write survives as a float
+
+
+def _told_apart(value: float, bound: float) -> str:
+    """``value`` with as many digits as it takes to tell it from ``bound``."""
     for digits in (4, 6, 9, 17):
-        text = f"{shown_value:.{digits}g}"
-        if value == beside or text != f"{shown_beside:.{digits}g}":
+        text = _rounded(value, digits)
+        if value == bound or text != _rounded(bound, digits):
             break
-    plain = f"{float(text):,.{max(0, digits - 1)}f}".rstrip("0").rstrip(".") if "e+" in text else text
-    return f"{plain}{_SUFFIX[unit]}"
+    return text
+
+
+def _rounded(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text else text
 
 
 _SUFFIX = {"ms": " ms", "share": " %", "per second": "/s", "percent": " %", "MB": " MB"}

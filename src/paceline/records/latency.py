@@ -40,7 +40,9 @@ class Latency:
             return float("nan")
         if self.samples_ns is not None:
             return quantile_of_sorted(self._ordered, q)
-        # The extremes are known exactly: a bucket's middle must not lie beyond them.
+        # The extremes are known exactly: they are what p0 and p100 are, and no bucket's middle may lie beyond them.
+        if q in {0, 1}:
+            return float(self.moments.maximum if q else self.moments.minimum)
         return min(max(self.histogram.quantile(q), self.moments.minimum), self.moments.maximum)
 
     def merge(self, other: "Latency") -> "Latency":

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 SAMPLE_LIMIT = 100_000
+_ERROR = int(AttemptEnd.ERROR)  # comparing an array with a member of an enumeration takes five times as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +104,12 @@ class Recorder:
         np.maximum(durations_ns, 0, out=durations_ns)
         if self._timeout_ns is not None:
             # Also what came back too late to be stopped did not answer in time.
-            ends[(durations_ns >= self._timeout_ns) & (ends != AttemptEnd.ERROR)] = AttemptEnd.TIMEOUT
-        counted_ns = durations_ns[ends != AttemptEnd.ERROR]
+            ends[(durations_ns >= self._timeout_ns) & (ends != _ERROR)] = AttemptEnd.TIMEOUT
+        counted_ns = _answered(durations_ns, ends)
         counts = self.counts.merge(self._count(ends)).merge(Counts(ok=stamps.untimed_ok))
         moments = self._moments.merge(moments_of(counted_ns))
         series = self._series.merge(self._slices(ends_s, ends, durations_ns)).bounded()
-        ok_ends_s = ends_s[ends < AttemptEnd.ERROR][-self._workers :]
+        ok_ends_s = (ends_s[ends < _ERROR] if ends.any() else ends_s)[-self._workers :]
         # All computed; nothing below can be interrupted half-way by more than a few assignments.
         self._latest_ok_ends_s = sorted([*self._latest_ok_ends_s, *ok_ends_s.tolist()])[-self._workers :]
         self.last_start_s = max(self.last_start_s, float(starts_s.max()))
@@ -119,6 +120,8 @@ class Recorder:
     def _count(self, ends: "NDArray[np.int8]") -> Counts:
         import numpy as np
 
+        if not ends.any():
+            return Counts(ok=self._calls_per_sample * len(ends))
         by_end = np.bincount(ends, minlength=len(AttemptEnd)).tolist()
         return Counts(
             ok=self._calls_per_sample * (by_end[AttemptEnd.OK] + by_end[AttemptEnd.HIT] + by_end[AttemptEnd.MISS]),
@@ -139,13 +142,11 @@ class Recorder:
         """The stretch as a series of its own, at the interval the whole has by now."""
         import numpy as np
 
-        interval_s = self._series.interval_ns / NS_PER_S
-        extremes_s = np.array([ends_s.min(), ends_s.max()])
-        first, last = np.maximum((extremes_s - self._origin_s) // interval_s, 0).astype(np.int64).tolist()
+        first, last = self._positions(np.array([ends_s.min(), ends_s.max()])).tolist()
         begins, positions = [0], [first]
         if first < last:
             # Dearer than all the rest of the fold, and fast attempts, where that counts, seldom come here.
-            every = np.maximum((ends_s - self._origin_s) // interval_s, 0).astype(np.int64)
+            every = self._positions(ends_s)
             np.maximum.accumulate(every, out=every)
             begins += (np.flatnonzero(np.diff(every)) + 1).tolist()
             positions = every[begins].tolist()
@@ -159,10 +160,20 @@ class Recorder:
                     ok=counts.ok,
                     errors=counts.errors,
                     timeouts=counts.timeouts,
-                    histogram=Histogram.of(durations_ns[begin:beyond][piece != AttemptEnd.ERROR]),
+                    histogram=Histogram.of(_answered(durations_ns[begin:beyond], piece)),
                 )
             )
         return TimeSeries(self._series.interval_ns, tuple(slices))
+
+    def _positions(self, ends_s: "FloatArray") -> "IntArray":
+        """The interval that each end falls into.
+
+        In integers: 1.0 s // 0.1 s is 9 in floats, and an end on a border must fall the same way at any interval.
+        """
+        import numpy as np
+
+        offsets_ns = np.rint((ends_s - self._origin_s) * NS_PER_S).astype(np.int64)
+        return np.maximum(offsets_ns, 0) // self._series.interval_ns
 
     def copy(self) -> "Recorder":
         """A recorder that has seen the same and goes its own way."""
@@ -194,6 +205,11 @@ class Recorder:
     def series(self) -> TimeSeries:
         """The time series so far."""
         return self._series
+
+
+def _answered(durations_ns: "IntArray", ends: "NDArray[np.int8]") -> "IntArray":
+    """Without the attempts that ended in an error; mostly there are none, and nothing is copied."""
+    return durations_ns[ends != _ERROR] if ends.any() else durations_ns
 
 
 def _floats(values: list[float]) -> "FloatArray":

@@ -45,6 +45,11 @@ class Stamps:
         self.marks.append(AttemptEnd.ERROR)
         errors.add_exception(error)
 
+    def mark_timeout(self) -> None:
+        """Note that the latest attempt was cancelled at its limit."""
+        self.marked.append(len(self.ends_s) - 1)
+        self.marks.append(AttemptEnd.TIMEOUT)
+
     def take(self) -> "Stamps":
         """Hand over what is complete and go on empty, keeping the same lists, which loops hold on to."""
         taken = self.copy()

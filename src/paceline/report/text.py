@@ -11,7 +11,8 @@ from paceline.records.resources import ResourceUsage
 from paceline.report.document import Document
 
 WIDTH = 80
-_NAME_WIDTH = 30
+_NAME_WIDTH = 27
+_RATE_WIDTH = 9
 _LABEL_WIDTH = 12
 _MOST_TRACEBACK_LINES = 12
 _MARK = {TestStatus.PASSED: "passed", TestStatus.WARNING: "WARNING", TestStatus.FAILED: "FAILED"}
@@ -53,18 +54,18 @@ def _summary(document: Document) -> Iterator[str]:
     for result in document.results:
         metrics = result.metrics
         yield _row(
-            shortened(metrics.test_name, _NAME_WIDTH - 2),
+            shortened(metrics.test_name, _NAME_WIDTH),
             format_ms(metrics.median_time_ms),
             format_ms(metrics.p95_time_ms),
             format_ms(metrics.p99_time_ms),
-            format_count(metrics.throughput_ops_per_sec),
+            _rate(metrics.throughput_ops_per_sec),
             _share(metrics.error_rate),
             _MARK[result.status],
         )
 
 
 def _row(name: str, median: str, p95: str, p99: str, rate: str, errors: str, status: str) -> str:
-    return f"{name:<28} {median:>8} {p95:>8} {p99:>8} {rate:>9} {errors:>6}  {status}".rstrip()
+    return f"{name:<{_NAME_WIDTH}} {median:>8} {p95:>8} {p99:>8} {rate:>{_RATE_WIDTH}} {errors:>6}  {status}".rstrip()
 
 
 def _violations(document: Document) -> Iterator[str]:
@@ -81,7 +82,7 @@ def _comparisons(document: Document) -> Iterator[str]:
     if not document.compared:
         return
     yield heading("Baseline comparison")
-    yield f"{'':<28} {'median':>9} {'mean':>9} {'p95':>9} {'p99':>9} {'ops/s':>9}"
+    yield f"{'':<{_NAME_WIDTH}} {'median':>9} {'mean':>9} {'p95':>9} {'p99':>9} {'ops/s':>9}"
     reasons: dict[str, None] = {}
     for result in document.compared:
         comparison = result.comparison
@@ -93,8 +94,8 @@ def _comparisons(document: Document) -> Iterator[str]:
             comparison.p99_change_pct,
             comparison.throughput_change_pct,
         )
-        name = shortened(result.metrics.test_name, _NAME_WIDTH - 2)
-        yield f"{name:<28} " + " ".join(f"{_change(change):>9}" for change in changes)
+        name = shortened(result.metrics.test_name, _NAME_WIDTH)
+        yield f"{name:<{_NAME_WIDTH}} " + " ".join(f"{_change(change):>9}" for change in changes)
         sessions = counted(comparison.sessions, "session")
         reasons[f"{comparison.verdict.value} (against {sessions}): {comparison.reason}"] = None
     for reason in reasons:
@@ -185,11 +186,9 @@ def _system(result: TestResult) -> Iterator[str]:
         )
     collections = result.record.collections
     if collections.count:
-        yield from _labelled(
-            "collector",
-            f"{counted(collections.count, 'garbage collection')}, {format_ms(collections.total_ns / NS_PER_MS)} in all, "
-            f"longest {format_ms(collections.longest_ns / NS_PER_MS)}",
-        )
+        in_all, longest = format_ms(collections.total_ns / NS_PER_MS), format_ms(collections.longest_ns / NS_PER_MS)
+        text = f"{counted(collections.count, 'garbage collection')}, {in_all} in all, longest {longest}"
+        yield from _labelled("collector", text)
 
 
 def _usage(usage: ResourceUsage) -> str:
@@ -225,7 +224,14 @@ def _wrapped(text: str, first: str) -> Iterable[str]:
 
 
 def _change(percent: float) -> str:
-    return "–" if math.isnan(percent) else f"{percent:+.1f} %"
+    if math.isnan(percent):
+        return "–"
+    return f"{percent:+.1f} %" if percent < 9_999 else f"{percent:+.0e} %"  # noqa: PLR2004  # the column's width
+
+
+def _rate(per_second: float) -> str:
+    text = format_count(per_second)
+    return text if len(text) <= _RATE_WIDTH else f"{per_second:.3g}"
 
 
 def _share(share: float) -> str:

@@ -46,8 +46,9 @@ def _kendall_p_value(count: int, score: int) -> float:
     """Two-sided probability of a Kendall score at least as far from 0, if order were random (no ties)."""
     inversions = _inversions(count)
     most = count * (count - 1) // 2
-    # score = concordant - discordant = most - 2 * discordant; with ties the score moves towards 0: conservative.
-    discordant = (most - abs(score)) // 2
+    # score = concordant - discordant = most - 2 * discordant. Ties can make the difference odd: rounded up, the
+    # probability is never below the exact one of the tied ranks (rounded down it can be half of it).
+    discordant = (most - abs(score) + 1) // 2
     tail = sum(inversions[: discordant + 1])
     return min(1.0, 2.0 * tail / math.factorial(count))
 

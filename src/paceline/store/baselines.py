@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
+
+import msgspec
 
 from paceline.core.errors import BaselineError, FileFormatError
 from paceline.judge.comparison import REFERENCE_SESSIONS
@@ -11,11 +13,14 @@ from paceline.judge.result import TestResult, TestStatus
 from paceline.records.baseline import BaselineSession
 from paceline.records.metrics import PerformanceMetrics
 from paceline.store.codec import decode, encode
-from paceline.store.files import locked, read_bounded, write_atomically
+from paceline.store.files import check_writable, read_bounded, write_atomically
+from paceline.store.lock import locked
 
 BASELINE_SCHEMA = "paceline/baseline/1"
 MOST_SESSIONS = 30  # of a test on a machine
 FLAT_SESSION = "flat"
+
+_EXPECTED = f"expected a baseline ({BASELINE_SCHEMA!r}, or the flat form {{name: {{'mean_time_ms': number}}}})"
 
 Sessions = Mapping[str, tuple[BaselineSession, ...]]
 
@@ -26,7 +31,7 @@ _FIGURES = tuple(each.name for each in fields(PerformanceMetrics) if each.type i
 @dataclass(frozen=True)
 class _BaselineFile:
     schema: str
-    tests: dict[str, tuple[BaselineSession, ...]] = field(default_factory=dict)
+    tests: dict[str, tuple[BaselineSession, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,34 +58,35 @@ def load_baseline(path: Path) -> Sessions:
         FileNotFoundError: there is no such file.
         BaselineError: it is no baseline; the message names file, place and what was expected.
     """
-    expected = f"expected a baseline ({BASELINE_SCHEMA!r}, or the flat form {{name: {{'mean_time_ms': number}}}})"
     try:
         data = read_bounded(path)
-        # Which of the two forms it is shows in the first look; the second look checks every field.
+        # Which of the two forms it is shows in the first look; a test of the flat form may be named "schema".
         content = decode(data, dict[str, object], str(path))
-        if "schema" not in content or "tests" not in content:
-            return _flat_sessions(decode(data, dict[str, dict[str, object]], str(path)), path)
-        if content["schema"] != BASELINE_SCHEMA:
-            raise FileFormatError(f"{path}: schema is {content['schema']!r}")
+        schema = content.get("schema")
+        if not isinstance(schema, str):
+            return {name: (_flat_session(name, figures, path),) for name, figures in content.items()}
+        if schema != BASELINE_SCHEMA:
+            raise FileFormatError(f"{path}: schema is {schema!r} - at `$.schema`")
         return decode(data, _BaselineFile, str(path)).tests
     except FileFormatError as error:
-        raise BaselineError(f"{error}; {expected}. The file was left as it is.") from error
+        raise BaselineError(f"{error}; {_EXPECTED}. The file was left as it is.") from error
 
 
-def _flat_sessions(content: Mapping[str, Mapping[str, object]], path: Path) -> Sessions:
-    sessions = {}
-    for name, figures in content.items():
-        known = {
-            key: float(value)
-            for key, value in figures.items()
-            if key in _FIGURES and isinstance(value, int | float) and not isinstance(value, bool)
-        }
-        if not known:
-            raise FileFormatError(
-                f"{path}: $[{json.dumps(name)}] has none of the metrics {', '.join(_FIGURES[:5])}, ..."
-            )
-        sessions[name] = (BaselineSession(FLAT_SESSION, str(figures.get("timestamp", "")), "", known),)
-    return sessions
+def _flat_session(name: str, figures: object, path: Path) -> BaselineSession:
+    place = f"`$[{json.dumps(name)}]`"
+    if not isinstance(figures, dict):
+        raise FileFormatError(f"{path}: Expected `object` - at {place}")
+    known: dict[str, float | None] = {}
+    for key in _FIGURES:
+        value = figures.get(key)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            try:
+                known[key] = float(value)
+            except OverflowError as error:
+                raise FileFormatError(f"{path}: Number out of range - at {place}.{key}") from error
+    if not known:
+        raise FileFormatError(f"{path}: none of the metrics {', '.join(_FIGURES[:5])}, ... - at {place}")
+    return BaselineSession(FLAT_SESSION, str(figures.get("timestamp", "")), "", known)
 
 
 def save_baseline(path: Path, results: Iterable[TestResult], session_id: str, saved_at: str) -> Saved:
@@ -103,6 +109,7 @@ def save_baseline(path: Path, results: Iterable[TestResult], session_id: str, sa
         else:
             accepted[name] = _session_of(result, session_id, saved_at)
     if accepted:
+        check_writable(path)  # says what is wrong with a path better than a lock beside it can
         with locked(path):
             try:
                 tests = dict(load_baseline(path))
@@ -110,7 +117,9 @@ def save_baseline(path: Path, results: Iterable[TestResult], session_id: str, sa
                 tests = {}
             for name, session in accepted.items():
                 tests[name] = _with(tests.get(name, ()), session)
-            write_atomically(path, encode(_BaselineFile(BASELINE_SCHEMA, tests)) + b"\n")
+            # Indented, for baselines are kept in version control: a session added is some lines added.
+            document = encode(_BaselineFile(BASELINE_SCHEMA, tests))
+            write_atomically(path, msgspec.json.format(document, indent=1) + b"\n")
     return Saved(path, tuple(accepted), refused)
 
 

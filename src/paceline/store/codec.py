@@ -17,13 +17,15 @@ from paceline.judge.result import TestResult, TestStatus
 from paceline.judge.thresholds import PerformanceThreshold, Violation
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.histogram import Histogram
-from paceline.records.metrics import metrics_of
+from paceline.records.metrics import metrics_of, system_metrics_of
 from paceline.records.run_record import RunRecord
 from paceline.store.files import read_bounded, write_atomically
 
 _Value = TypeVar("_Value")
 
 RESULTS_SCHEMA = "paceline/results/1"
+# Of metadata. JSON readers, ours included, give up at some depth; whoever walks a tree in Python does at 300.
+DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,40 @@ class StoredResult:
 
 
 @dataclass(frozen=True)
-class _ResultsFile:
+class _Head:
     schema: str
+
+
+@dataclass(frozen=True)
+class _ResultsFile:
     results: tuple[StoredResult, ...]
 
 
 def encode(value: object) -> bytes:
-    """JSON of typed values; NaN and infinity are null."""
-    return msgspec.json.encode(value, enc_hook=plain_hook)
+    r"""JSON of typed values, in UTF-8 and one line; NaN and infinity are null.
+
+    Lone surrogates (Python's stand-in for bytes of file names that are no UTF-8, found in the messages of
+    exceptions) have no UTF-8 form: they stand as the text of their escape, such as ``\udce9``.
+    """
+    try:
+        return msgspec.json.encode(value, enc_hook=plain_hook)
+    except UnicodeEncodeError:
+        plain = msgspec.to_builtins(value, enc_hook=plain_hook, str_keys=True)
+        return msgspec.json.encode(_with_escapes(plain))
+
+
+def _escaped(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _with_escapes(value: object) -> object:
+    if isinstance(value, str):
+        return _escaped(value)
+    if isinstance(value, dict):
+        return {_escaped(key): _with_escapes(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_with_escapes(item) for item in value]
+    return value
 
 
 def decode(data: bytes, kind: type[_Value], source: str) -> _Value:
@@ -57,14 +85,19 @@ def decode(data: bytes, kind: type[_Value], source: str) -> _Value:
     """
     try:
         return msgspec.json.decode(data, type=kind, dec_hook=_decode_hook)
-    except (
-        msgspec.DecodeError,
-        UnicodeDecodeError,
-        RecursionError,
-        FileFormatError,
-        ConfigurationError,
-    ) as error:
-        raise FileFormatError(f"{source}: {error}") from error
+    except RecursionError as error:
+        raise FileFormatError(f"{source}: it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"{source}: it is no UTF-8 text: {error.reason}") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise FileFormatError(f"{source}: {error}{_place(str(error), len(data))}") from error
+
+
+def _place(message: str, length: int) -> str:
+    """Where it was, for the messages that do not say so themselves."""
+    if "truncated" in message:
+        return f" (it ends at byte {length})"
+    return "" if "(byte " in message or "`$" in message else " - at `$`"
 
 
 def _decode_hook(kind: type, plain: object) -> object:
@@ -91,6 +124,8 @@ def plain_metadata(metadata: Mapping[str, object] | None) -> dict[str, object]:
             raise ConfigurationError(f"metadata keys must be texts, not {key!r}")
         try:
             copied[key] = to_plain(value)
+            _check_depth(copied[key])
+            encode({key: copied[key]})  # an integer of 5,000 digits is plain, but has no JSON
         except (TypeError, ValueError, RecursionError, OverflowError) as error:
             raise ConfigurationError(
                 f"metadata[{key!r}] cannot be written to a file ({error}): pass text, numbers, lists or mappings"
@@ -105,17 +140,69 @@ def result_to_plain(result: TestResult) -> dict[str, object]:
     return {**result.to_dict(), "broken_limits": result.broken_limits, "record": result.record}
 
 
-def result_of(stored: StoredResult) -> TestResult:
-    """The result that was stored, as it was judged then."""
-    return TestResult(
-        metrics=metrics_of(stored.record),
-        status=stored.status,
-        threshold=stored.threshold,
-        broken_limits=stored.broken_limits,
-        findings=stored.findings,
-        comparison=None if stored.comparison is None else _comparison(stored.comparison),
-        record=stored.record,
-    )
+def _check_depth(tree: object) -> None:
+    level = [tree]
+    for _ in range(DEEPEST):
+        level = [
+            item
+            for node in level
+            if isinstance(node, dict | list)
+            for item in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+
+
+def result_of(stored: StoredResult, source: str) -> TestResult:
+    """The result that was stored, as it was judged then.
+
+    Raises:
+        FileFormatError: its figures contradict each other; the message names ``source`` and the test.
+    """
+    try:
+        comparison = None if stored.comparison is None else _comparison(stored.comparison)
+        return TestResult(
+            metrics=metrics_of(checked_record(stored.record, source)),
+            status=stored.status,
+            threshold=stored.threshold,
+            broken_limits=stored.broken_limits,
+            findings=stored.findings,
+            comparison=comparison,
+            record=stored.record,
+        )
+    except msgspec.ValidationError as error:
+        raise FileFormatError(f"{source}: the comparison of {stored.record.name!r} cannot be read: {error}") from error
+
+
+def checked_record(record: RunRecord, source: str) -> RunRecord:
+    """``record``, when its parts fit together and every figure can be computed from it.
+
+    The types of its fields say nothing about that, and a file may come from anywhere.
+
+    Raises:
+        FileFormatError: they do not; the message names ``source`` and the test.
+    """
+    latency, counts = record.latency, record.counts
+    demands = {
+        "moments.count is the number of values in the histogram": latency.histogram.count == latency.moments.count,
+        "moments.count is the number of samples_ns": latency.samples_ns is None
+        or len(latency.samples_ns) == latency.moments.count,
+        "calls_per_sample is at least 1": record.definition.calls_per_sample >= 1,
+        "no count is negative": min(counts.ok, counts.errors, counts.timeouts, counts.hits, counts.misses) >= 0,
+        "no duration is negative": min(record.elapsed_ns, record.window_ns) >= 0,
+    }
+    try:
+        for demand, holds in demands.items():
+            if not holds:
+                raise ValueError(f"expected that {demand}")  # told like the errors of the computation
+        for value in record.metadata.values():
+            _check_depth(value)
+        metrics_of(record)
+        system_metrics_of(record.usage)
+    except (ArithmeticError, LookupError, ValueError) as error:
+        raise FileFormatError(f"{source}: the record of {record.name!r} contradicts itself: {error}") from error
+    return record
 
 
 def _comparison(plain: Mapping[str, object]) -> Comparison:
@@ -124,19 +211,24 @@ def _comparison(plain: Mapping[str, object]) -> Comparison:
     return msgspec.convert({key: value for key, value in filled.items() if key in known}, Comparison)
 
 
-def write_results(path: Path, results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> None:
-    """Write a results file.
-
-    Raises:
-        OutputError: it cannot be written; what stood there still does.
-    """
+def encode_results(results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> bytes:
+    """What a results file contains."""
     document = {
         "schema": RESULTS_SCHEMA,
         "timestamp": timestamp,
         "environment": {**asdict(environment), "key": environment.key},
         "results": [result_to_plain(result) for result in results],
     }
-    write_atomically(path, msgspec.json.format(encode(document), indent=1) + b"\n")
+    return msgspec.json.format(encode(document), indent=1) + b"\n"
+
+
+def write_results(path: Path, results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> None:
+    """Write a results file.
+
+    Raises:
+        OutputError: it cannot be written; what stood there still does.
+    """
+    write_atomically(path, encode_results(results, environment, timestamp))
 
 
 def read_results(path: Path) -> tuple[TestResult, ...]:
@@ -146,10 +238,13 @@ def read_results(path: Path) -> tuple[TestResult, ...]:
         FileNotFoundError: there is none.
         FileFormatError: it is none; the message names file, place and what was expected.
     """
-    content = decode(read_bounded(path), _ResultsFile, str(path))
-    if content.schema != RESULTS_SCHEMA:
-        raise FileFormatError(f"{path}: schema is {content.schema!r}, expected {RESULTS_SCHEMA!r}")
+    source = str(path)
     try:
-        return tuple(result_of(stored) for stored in content.results)
-    except msgspec.ValidationError as error:
-        raise FileFormatError(f"{path}: in a comparison: {error}") from error
+        data = read_bounded(path)
+        schema = decode(data, _Head, source).schema
+        # Before its form is looked at: a file of a later version is to be called that.
+        if schema != RESULTS_SCHEMA:
+            raise FileFormatError(f"{source}: schema is {schema!r} - at `$.schema`")
+        return tuple(result_of(stored, source) for stored in decode(data, _ResultsFile, source).results)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}; expected a results file ({RESULTS_SCHEMA!r})") from error

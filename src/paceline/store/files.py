@@ -1,48 +1,61 @@
-"""Files that are whole or not there: atomic replacement, locks, bounded reads.
+"""Files that are whole or not there: atomic replacement and bounded reads.
 
 Writing goes through ``os`` call by call, so that a test can end the process between any two of them.
 """
 
 import contextlib
+import errno
 import os
+import re
 import stat
-import tempfile
-from collections.abc import Generator
 from pathlib import Path
+from uuid import uuid4
 
 from paceline.core.errors import FileFormatError, OutputError
 
 MOST_BYTES = 512 * 1024 * 1024
-_LOCK_TIMEOUT_S = 30.0
+# Paths that mean a descriptor this process has open already. Opening them anew would begin at offset 0 of a
+# redirected file, fail on sockets, and replacing them would put a new file where the shell's redirection is.
+_OWN_DESCRIPTOR = re.compile(r"/dev/(?P<name>stdout|stderr)|(?:/dev/fd|/proc/self/fd)/(?P<number>[0-9]{1,6})")
+_NUMBERS = {"stdout": 1, "stderr": 2}
+# Some network file systems cannot sync a folder, and a folder may be writable but not readable: there the
+# operating system leaves nothing more to be done. Any other failure (EIO above all) is reported.
+_CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Replace ``path`` by ``data``: readers and crashes see the old file or the new one, never a part.
 
     The data are on the disk when the call returns. A symbolic link is followed; the permissions of a file
-    that is replaced are kept. Something that is no regular file, such as ``/dev/stdout``, is written to directly.
+    that is replaced are kept, and one that is read-only is not replaced. What is no regular file, such as
+    ``/dev/stdout`` or a pipe, is written to directly.
 
     Raises:
         OutputError: the file cannot be written; what stood there still does.
     """
-    target = path.resolve()
     try:
-        if target.exists() and not target.is_file() and not target.is_dir():
-            with target.open("wb") as stream:
-                stream.write(data)
+        if _is_stream(path):
+            _write_into(path, data)
             return
+        target = Path(os.path.realpath(path))
         _replace(target, data)
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL or a lone surrogate in it
+        raise OutputError(f"cannot write {path}: {reason_of(error)}; what stood there is unchanged") from error
+    try:
+        sync_folder(target.parent)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; what stood there is unchanged") from error
+        raise OutputError(
+            f"{path} was written, but a power cut may undo it: its folder cannot be synced ({reason_of(error)})"
+        ) from error
 
 
 def _replace(target: Path, data: bytes) -> None:
-    if target.is_dir():
-        raise IsADirectoryError(None, "it is a folder")
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    kept_mode = _mode_of_replaceable(target)
+    descriptor, temporary = _new_file_beside(target, 0o666 if kept_mode is None else 0o600)
     try:
         try:
-            os.fchmod(descriptor, _mode_of(target))
+            if kept_mode is not None and kept_mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
+                os.fchmod(descriptor, kept_mode)
             write_all(descriptor, data)
             os.fsync(descriptor)
         finally:
@@ -52,7 +65,13 @@ def _replace(target: Path, data: bytes) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)  # noqa: PTH108
         raise
-    sync_folder(target.parent)
+
+
+def _new_file_beside(target: Path, mode: int) -> tuple[int, Path]:
+    """A new file on the same file system; ``mode`` is subject to the umask, as for any file a user makes."""
+    # The target's own name is not part of it: it may be as long as names can be.
+    path = target.with_name(f".paceline-{uuid4().hex}.tmp")
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), path
 
 
 def write_all(descriptor: int, data: bytes) -> None:
@@ -63,43 +82,89 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename or a new file in ``folder`` survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Make a rename or a new file in ``folder`` survive a power cut, where the file system can."""
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _CANNOT_SYNC_FOLDERS:
+            raise
+
+
+def reason_of(error: OSError | ValueError) -> str:
+    """What went wrong, without number and path, which the message around it names already."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
+def _own_descriptor(path: Path) -> int | None:
+    match = _OWN_DESCRIPTOR.fullmatch(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps '..'
+    if match is None:
+        return None
+    return _NUMBERS[match["name"]] if match["name"] else int(match["number"])
+
+
+def _is_stream(path: Path) -> bool:
+    if _own_descriptor(path) is not None:
+        return True
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:  # also a link to a file that is still to be made
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    own = _own_descriptor(path)
+    if own is not None:
+        write_all(own, data)
+        return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        write_all(descriptor, data)
     finally:
         os.close(descriptor)
 
 
-def _mode_of(target: Path) -> int:
-    with contextlib.suppress(FileNotFoundError):
-        return stat.S_IMODE(target.stat().st_mode)
-    mask = os.umask(0)  # the only way to ask
-    os.umask(mask)
-    return 0o666 & ~mask
+def _mode_of_replaceable(target: Path) -> int | None:
+    """The permissions of ``target``, None when it is still to be made; an OSError when it must not be replaced."""
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        if not target.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}; create it first") from None
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it")
+    # A rename asks for no permission on the file; whoever made a file read-only wants it kept.
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "it is read-only")
+    return stat.S_IMODE(mode)
 
 
 def check_writable(path: Path) -> None:
-    """Find out now, not after a long measurement, whether ``path`` can be written.
+    """Find out now, not after a long measurement, whether ``path`` can be written; nothing there is changed.
 
     Raises:
-        OutputError: its folder is missing or read-only, or it is a folder itself.
+        OutputError: its folder is missing or read-only, or it is read-only or a folder itself.
     """
-    target = path.resolve()
-    if target.is_dir():
-        raise OutputError(f"cannot write {path}: it is a folder; name a file in it")
-    if target.exists() and not target.is_file():
-        return  # a device or pipe
-    if not target.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no folder {target.parent}; create it first")
     try:
-        descriptor, probe = tempfile.mkstemp(prefix=".paceline-", suffix=".tmp", dir=target.parent)
-        os.close(descriptor)
-        os.unlink(probe)  # noqa: PTH108
-        if target.exists() and not os.access(target, os.W_OK):
-            raise PermissionError(None, "it is read-only")
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        own = _own_descriptor(path)
+        if own is not None:
+            os.fstat(own)
+        elif _is_stream(path):
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, "it is read-only")
+        else:
+            target = Path(os.path.realpath(path))
+            _mode_of_replaceable(target)
+            descriptor, probe = _new_file_beside(target, 0o600)
+            os.close(descriptor)
+            os.unlink(probe)  # noqa: PTH108
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def read_bounded(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
@@ -110,36 +175,20 @@ def read_bounded(path: Path, most_bytes: int = MOST_BYTES) -> bytes:
         FileFormatError: it is no regular file, larger than ``most_bytes``, or cannot be read.
     """
     try:
-        facts = path.stat()
-        if not stat.S_ISREG(facts.st_mode):
-            raise FileFormatError(f"{path} is no regular file")
-        if facts.st_size > most_bytes:
-            raise FileFormatError(f"{path} has {facts.st_size:,} bytes; at most {most_bytes:,} are read")
-        return path.read_bytes()
-    except FileNotFoundError:
+        # Without waiting for somebody to write into it, should it be a pipe.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            facts = os.fstat(descriptor)
+            if not stat.S_ISREG(facts.st_mode):
+                raise FileFormatError(f"{path} is no regular file")
+            if facts.st_size > most_bytes:
+                raise FileFormatError(f"{path} has {facts.st_size:,} bytes; at most {most_bytes:,} are read")
+            with open(descriptor, "rb", closefd=False) as stream:
+                # No more than was there at first, in case somebody is appending.
+                return stream.read(facts.st_size)
+        finally:
+            os.close(descriptor)
+    except (FileNotFoundError, FileFormatError):
         raise
-    except OSError as error:
-        raise FileFormatError(f"{path} cannot be read: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Generator[None, None, None]:
-    """Keep other processes from changing ``path`` meanwhile, by a lock file beside it.
-
-    Raises:
-        OutputError: another process held the lock for 30 s, or the lock file cannot be made.
-    """
-    from filelock import FileLock, Timeout
-
-    lock_path = path.resolve().with_name(f".{path.name}.lock")
-    try:
-        with FileLock(lock_path, timeout=_LOCK_TIMEOUT_S):
-            yield
-    except Timeout as error:
-        raise OutputError(
-            f"cannot write {path}: another process has held {lock_path} for {_LOCK_TIMEOUT_S:g} s"
-        ) from error
-    except OSError as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        raise FileFormatError(f"{path} cannot be read: {reason_of(error)}") from error

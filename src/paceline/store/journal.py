@@ -2,11 +2,14 @@
 
 One JSON object a line, appended with one write and an fsync. A line that a crash tore is skipped with a
 notice when the journal is read, and never joined to what is appended later.
+
+The latest slice of a run that goes on for long stands in a file of its own beside it, replaced whole each
+time: appended every ten seconds, the slices of a night would make gigabytes of which only the last counts.
 """
 
 import contextlib
 import os
-from collections.abc import Sequence
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +17,13 @@ from paceline.core.clock import Clock
 from paceline.core.errors import FileFormatError, OutputError
 from paceline.judge.result import TestResult, judge
 from paceline.records.run_record import RunRecord
-from paceline.store.codec import StoredResult, decode, encode, result_of, result_to_plain
-from paceline.store.files import read_bounded, sync_folder, write_all
+from paceline.store.codec import StoredResult, checked_record, decode, encode, result_of, result_to_plain
+from paceline.store.files import read_bounded, reason_of, sync_folder, write_all, write_atomically
 
 JOURNAL_SCHEMA = "paceline/journal/1"
 FOLDER = Path(".paceline")
+# What a journal begins with, or, when a crash tore its first line, the other way round.
+_BEGINNING = b'{"schema":"%b"' % JOURNAL_SCHEMA.encode()
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,12 @@ class _Line:
     schema: str
     command: str = ""
     result: StoredResult | None = None
-    partial: RunRecord | None = None
+
+
+@dataclass(frozen=True)
+class _Slice:
+    schema: str
+    partial: RunRecord
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class JournalContent:
         command: what was being run.
         results: finished results, in order.
         unfinished: the latest slice of a run that never finished, judged as interrupted.
-        notices: lines that could not be read, a sentence each.
+        notices: what could not be read, a sentence each.
     """
 
     command: str
@@ -47,30 +57,51 @@ class JournalContent:
 
 
 class Journal:
-    """Appends to one journal file, which is made when it does not exist.
+    """Appends to one journal file, which is made when it does not exist. Opening it again goes on with it.
 
     Args:
         path: the file; its folder must exist.
         command: what is being run, for whoever finds the journal.
 
     Raises:
-        OutputError: the file cannot be opened for appending.
+        OutputError: the file cannot be opened for appending, or holds something else; it was left as it is.
     """
 
     def __init__(self, path: Path, command: str = "") -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            size = os.fstat(self._descriptor).st_size
-            # A torn last line must not swallow the first new one.
-            torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
-            sync_folder(path.resolve().parent)
+            self._descriptor = os.open(
+                path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666
+            )
+        except (OSError, ValueError) as error:
+            raise OutputError(f"cannot write the journal {path}: {reason_of(error)}") from error
+        try:
+            self._torn = self._must_begin_anew()
+            sync_folder(Path(os.path.realpath(path)).parent)
+            # At each opening: the first may have been torn, and the file tells when it was gone on with.
+            self._append(encode({"schema": JOURNAL_SCHEMA, "command": command}))
+        except OutputError:
+            self.close()
+            raise
         except OSError as error:
-            raise OutputError(f"cannot write the journal {path}: {error.strerror or error}") from error
-        if torn:
-            self._append(b"\n")
-        if size == 0:
-            self._append(encode({"schema": JOURNAL_SCHEMA, "command": command}) + b"\n")
+            self.close()
+            raise OutputError(f"cannot write the journal {path}: {reason_of(error)}") from error
+
+    def _must_begin_anew(self) -> bool:
+        """Whether what is appended must begin with a line end, because what stands there has none."""
+        facts = os.fstat(self._descriptor)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OutputError(f"cannot write the journal {self.path}: it is no regular file")
+        beginning = os.pread(self._descriptor, len(_BEGINNING), 0)
+        if not _may_begin_a_journal(beginning):
+            raise OutputError(
+                f"cannot write the journal {self.path}: the file is no journal of {JOURNAL_SCHEMA!r}; "
+                "it was left as it is"
+            )
+        if len(beginning) < len(_BEGINNING):  # torn before it said anything
+            os.ftruncate(self._descriptor, 0)
+            return False
+        return os.pread(self._descriptor, 1, facts.st_size - 1) != b"\n"
 
     def add(self, result: TestResult) -> None:
         """Put a finished result on the disk.
@@ -78,29 +109,44 @@ class Journal:
         Raises:
             OutputError: that failed, for example because the disk is full.
         """
-        self._append(encode({"schema": JOURNAL_SCHEMA, "result": result_to_plain(result)}) + b"\n")
+        self._append(encode({"schema": JOURNAL_SCHEMA, "result": result_to_plain(result)}))
+        self._remove_slice()
 
     def add_partial(self, record: RunRecord) -> None:
-        """Put what was seen so far of a long run on the disk.
+        """Put what was seen so far of a long run on the disk, in the place of what was seen before.
 
         Raises:
-            OutputError: that failed.
+            OutputError: that failed; the slice before is kept.
         """
-        self._append(encode({"schema": JOURNAL_SCHEMA, "partial": record}) + b"\n")
+        write_atomically(_slice_path(self.path), encode({"schema": JOURNAL_SCHEMA, "partial": record}) + b"\n")
 
     def _append(self, line: bytes) -> None:
+        whole = (b"\n" if self._torn else b"") + line + b"\n"
+        # Until it is known to be whole: the disk may be full, or an interrupt may come in between.
+        self._torn = True
         try:
-            write_all(self._descriptor, line)
+            write_all(self._descriptor, whole)
             os.fsync(self._descriptor)
         except OSError as error:
             raise OutputError(
-                f"cannot write the journal {self.path}: {error.strerror or error}; the results before are safe in it"
+                f"cannot write the journal {self.path}: {reason_of(error)}; the results before are safe in it"
             ) from error
+        self._torn = False
+
+    def _remove_slice(self) -> None:
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_slice_path(self.path))  # noqa: PTH108  # call by call, as in files.py
+        except OSError as error:
+            raise OutputError(f"cannot remove {_slice_path(self.path)}: {reason_of(error)}") from error
 
     def close(self, *, remove: bool = False) -> None:
         """Close the file; ``remove`` it after a clean end, when the results are elsewhere."""
-        os.close(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1  # its number may soon be another file's
+        if descriptor >= 0:
+            os.close(descriptor)
         if remove:
+            self._remove_slice()
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
 
@@ -113,11 +159,13 @@ def new_journal(clock: Clock, command: str, folder: Path = FOLDER) -> Journal:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        ignore = folder / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"cannot make the folder {folder} for the journal: {error.strerror or error}") from error
+        sync_folder(folder.parent)
+        if not (folder / ".gitignore").exists():
+            write_atomically(folder / ".gitignore", b"*\n")
+    except OutputError:
+        raise
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot make the folder {folder} for the journal: {reason_of(error)}") from error
     stamp = clock.utc_now().strftime("%Y%m%dT%H%M%S.%f")
     return Journal(folder / f"journal-{stamp}-{os.getpid()}.jsonl", command)
 
@@ -137,31 +185,74 @@ def read_journal(path: Path) -> JournalContent:
 
     Raises:
         FileNotFoundError: there is none.
-        FileFormatError: it is no journal.
+        FileFormatError: it is no journal, or nothing in it can be read.
     """
-    lines, notices = [], []
-    for number, text in enumerate(read_bounded(path).split(b"\n"), start=1):
+    commands: list[str] = []
+    results: list[TestResult] = []
+    notices: list[str] = []
+    data = read_bounded(path)
+    _check_beginning(data, path)
+    for number, text in enumerate(data.split(b"\n"), start=1):
         if not text.strip():
             continue
+        place = f"{path}, line {number}"
         try:
-            line = decode(text, _Line, f"{path}, line {number}")
-            if line.schema != JOURNAL_SCHEMA:
-                raise FileFormatError(f"{path}, line {number}: schema is {line.schema!r}, expected {JOURNAL_SCHEMA!r}")
-            lines.append(line)
+            line = _decode_line(text, place)
+            if line.result is None:
+                commands.append(line.command)
+            else:
+                results.append(result_of(line.result, place))
         except FileFormatError as error:
-            if not lines:
-                raise FileFormatError(f"{path} is no journal: {error}") from error
-            notices.append(f"skipped a line that was not written to its end: {error}")
-    if not lines:
-        raise FileFormatError(f"{path} is empty: no result was finished")
+            notices.append(f"skipped a line that cannot be read, as a crash leaves it: {error}")
+    if not commands and not results:
+        raise FileFormatError(f"{path}: no line of it was written to its end; no result was finished")
     return JournalContent(
-        command=lines[0].command,
-        results=tuple(result_of(line.result) for line in lines if line.result is not None),
-        unfinished=_unfinished(lines),
+        command=commands[0] if commands else "",
+        results=tuple(results),
+        unfinished=_unfinished(path, results, notices),
         notices=tuple(notices),
     )
 
 
-def _unfinished(lines: Sequence[_Line]) -> TestResult | None:
-    last = next((line for line in reversed(lines) if line.result is not None or line.partial is not None), None)
-    return judge(last.partial) if last is not None and last.partial is not None else None
+def _check_beginning(data: bytes, path: Path) -> None:
+    if _may_begin_a_journal(data[: len(_BEGINNING)]):
+        return
+    expected = f"expected a journal ({JOURNAL_SCHEMA!r}), one JSON object a line"
+    _decode_line(data.split(b"\n", 1)[0], f"{path} is no journal; {expected}; line 1")
+    raise FileFormatError(f"{path} is no journal; {expected} that begins with {_BEGINNING.decode()}")
+
+
+def _may_begin_a_journal(beginning: bytes) -> bool:
+    return _BEGINNING.startswith(beginning)  # all of it, a torn part, or nothing
+
+
+def _decode_line(text: bytes, place: str) -> _Line:
+    line = decode(text, _Line, place)
+    if line.schema != JOURNAL_SCHEMA:
+        raise FileFormatError(f"{place}: schema is {line.schema!r}, expected {JOURNAL_SCHEMA!r}")
+    return line
+
+
+def _slice_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.slice")
+
+
+def _unfinished(path: Path, results: list[TestResult], notices: list[str]) -> TestResult | None:
+    place = _slice_path(path)
+    try:
+        piece = decode(read_bounded(place), _Slice, str(place))
+        if piece.schema != JOURNAL_SCHEMA:
+            raise FileFormatError(f"{place}: schema is {piece.schema!r}, expected {JOURNAL_SCHEMA!r}")
+        record = checked_record(piece.partial, str(place))
+        # Left behind when the process died after the run's result was added and before its slice was removed.
+        if any((each.record.name, each.record.started_at) == (record.name, record.started_at) for each in results):
+            return None
+        return judge(record)
+    except FileNotFoundError:
+        return None
+    except FileFormatError as error:
+        notices.append(f"skipped the slice of an unfinished run: {error}")
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # The one place where a stored record is judged anew; judging expects what runs leave, and a file holds anything.
+        notices.append(f"skipped the slice of an unfinished run: {place} contradicts itself: {error}")
+    return None

@@ -8,7 +8,7 @@ dear to read (the host's disks 0.11 ms, the list of children 1 ms) is read once 
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -89,14 +89,22 @@ class ProcessProbe:
         pid: of the process.
         now_s: the clock.
         own_cpu_s: CPU clock of the process, when it is this one: the system's counters tick every 10 ms only.
+        without: pids of children that are observed on their own; they and their children do not count here.
     """
 
-    def __init__(self, pid: int, now_s: Callable[[], float], own_cpu_s: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        pid: int,
+        now_s: Callable[[], float],
+        own_cpu_s: Callable[[], float] | None = None,
+        without: Sequence[int] = (),
+    ) -> None:
         import psutil
 
         self._root = psutil.Process(pid)
         self._own_cpu_s = own_cpu_s
-        self._children = _OnceASecond(lambda: self._root.children(recursive=True), now_s)
+        self._without = tuple(without)
+        self._children = _OnceASecond(self._find_children, now_s)
         self._memory_total = psutil.virtual_memory().total
 
     def read(self, *, at_end: bool) -> Reading:
@@ -121,6 +129,17 @@ class ProcessProbe:
             write_bytes=_whole(_total([reading.write_bytes for reading in readings])),
             switches=_whole(_total([reading.switches for reading in readings])),
         )
+
+    def _find_children(self) -> list["psutil.Process"]:
+        import psutil
+
+        children = self._root.children(recursive=True)
+        apart = set(self._without)
+        for child in children:
+            if child.pid in self._without:
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    apart.update(each.pid for each in child.children(recursive=True))
+        return [child for child in children if child.pid not in apart]
 
 
 class _OnceASecond(Generic[_Value]):
@@ -182,9 +201,9 @@ class Sampler:
     def __init__(self, clock: Clock, target_pids: Sequence[int] = (), interval_s: float = INTERVAL_S) -> None:
         self._clock = clock
         self._interval_s = interval_s
-        self._targets = tuple(target_pids)
+        self._targets = checked_pids(target_pids)
         self._host = HostProbe(clock.now_s)
-        self._trees = [ProcessProbe(os.getpid(), clock.now_s, clock.cpu_s)]
+        self._trees = [ProcessProbe(os.getpid(), clock.now_s, clock.cpu_s, self._targets)]
         self._trees += [_probe_of(pid, clock) for pid in self._targets]
         self._samples: list[Sample] = []
         self._cpu_s = 0.0
@@ -240,11 +259,24 @@ class Sampler:
         )
 
 
+def checked_pids(pids: Iterable[int]) -> tuple[int, ...]:
+    """Process ids as whole numbers above 0.
+
+    Raises:
+        ConfigurationError: they are something else.
+    """
+    if isinstance(pids, str | bytes) or not isinstance(pids, Iterable):
+        raise ConfigurationError(f"target_pids must be a list of process ids such as [4711], not {pids!r}")
+    checked = tuple(pids)
+    for pid in checked:
+        if isinstance(pid, bool) or not isinstance(pid, int) or pid <= 0:
+            raise ConfigurationError(f"target_pids must hold process ids (whole numbers above 0), not {pid!r}")
+    return checked
+
+
 def _probe_of(pid: int, clock: Clock) -> ProcessProbe:
     import psutil
 
-    if isinstance(pid, bool) or not isinstance(pid, int) or pid <= 0:
-        raise ConfigurationError(f"target_pids must hold process ids (whole numbers above 0), not {pid!r}")
     try:
         return ProcessProbe(pid, clock.now_s)
     except psutil.NoSuchProcess as error:

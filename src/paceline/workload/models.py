@@ -1,6 +1,5 @@
 """Workloads: how many attempts, by how many workers, for how long."""
 
-import math
 from dataclasses import dataclass
 
 from paceline.core.errors import ConfigurationError
@@ -77,12 +76,17 @@ def whole_number(name: str, value: object, *, at_least: int, at_most: int | None
     return value
 
 
+MOST_SECONDS = 1_000_000_000  # 31 years: beyond it, nanoseconds no longer fit into 64 bits
+
+
 def positive_seconds(name: str, value: object) -> float:
-    """``value`` if it is a finite number of seconds above 0.
+    """``value`` if it is a number of seconds above 0 and at most :data:`MOST_SECONDS`.
 
     Raises:
         ConfigurationError: it is not; the message names ``name`` and the value.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        raise ConfigurationError(f"{name} must be a finite number of seconds above 0, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_SECONDS:
+        raise ConfigurationError(
+            f"{name} must be a finite number of seconds above 0 and at most {MOST_SECONDS:,}, not {value!r}"
+        )
     return float(value)

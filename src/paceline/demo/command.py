@@ -7,6 +7,7 @@ import click
 from paceline.cli.display import Progress, show_lines
 from paceline.cli.measuring import OutputOptions, measure
 from paceline.cli.options import FILE, display_options
+from paceline.demo.tour import run_demo
 from paceline.framework import PerformanceTestFramework
 
 _OUTPUT = Path("paceline-demo")
@@ -29,8 +30,6 @@ def command(output: Path, resume: bool, quiet: bool, no_color: bool, debug: bool
     summary: list[str] = []
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
-        from paceline.demo.tour import run_demo
-
         outcome = run_demo(output, framework, progress.announce)
         summary.extend((*outcome.summary, "", f"files: {', '.join(map(str, outcome.files))}"))
 

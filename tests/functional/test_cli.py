@@ -1,0 +1,204 @@
+"""The real command, in a process of its own: exit codes, sentences instead of tracebacks, files, signals."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.waiting import wait_for
+
+OPERATIONS = """
+import asyncio, pathlib, threading
+
+def fast(): return 1
+def broken(): raise ValueError("no such record, postgres://ann:s3cret@db/records")
+def exits(): raise SystemExit(7)
+def busy(): return sum(range(20_000))
+async def waits(): await asyncio.sleep(0.001)
+def needs(argument): return argument
+def refuses(): raise RuntimeError("the database is down")
+constant = 3
+
+_pause = threading.Event()
+_calls = 0
+def slow():
+    global _calls
+    _calls += 1
+    if _calls == 20:
+        pathlib.Path("started").touch()
+    _pause.wait(0.005)
+def hangs(): _pause.wait()
+"""
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "operations.py").write_text(OPERATIONS)
+    (tmp_path / "does_not_import.py").write_text("import no_such_module_anywhere")
+    return tmp_path
+
+
+def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "paceline.cli.main", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments"),
+    [
+        (0, ["call", "operations:fast"]),
+        (0, ["call", "operations.py:fast", "-t", "p(95)<500ms", "-t", "error_rate<1%"]),
+        (0, ["call", "operations:fast", "--batch", "auto"]),
+        (0, ["call", "operations:waits", "-c", "1,5", "-d", "50ms"]),
+        (1, ["call", "operations:fast", "-t", "p(95)<0ns"]),
+        (1, ["call", "operations:broken"]),
+        (1, ["call", "operations:exits"]),
+        (1, ["call", "operations:hangs", "--timeout", "20ms", "-w", "0"]),
+        (3, ["call", "operations:fast", "--setup", "operations:refuses"]),
+        (5, ["call", "operations:fast", "-d", "1ns", "-w", "0"]),
+        (6, ["call", "operations:busy", "-c", "4", "-n", "2000", "-t", "p(95)<10s"]),
+        (6, ["call", "operations:fast", "--baseline", "saved.json", "--strict"]),
+    ],
+)
+def test_exit_codes(folder: Path, code: int, arguments: list[str]) -> None:
+    if "saved.json" in arguments:
+        assert paceline(folder, "call", "operations:fast", "--save-baseline", "saved.json", "-q").returncode == 0
+    ended = paceline(folder, *arguments)
+    assert ended.returncode == code, ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["call", "operations:nothing"], "operations has no 'nothing'; it has broken, busy, "),
+        (["call", "operations:constant"], "not a function"),
+        (["call", "operations:needs"], "called without arguments, but needs needs some"),
+        (["call", "no_such_module:f"], "there is no module 'no_such_module'"),
+        (["call", "does_not_import:f"], "needs the module 'no_such_module_anywhere'"),
+        (["call", "no_such_file.py:f"], "there is no file no_such_file.py"),
+        (["call", "operations"], "write MODULE:FUNCTION"),
+        (["call", "operations:fast", "-n", "0"], "iterations must be a whole number of at least 1, not 0"),
+        (["call", "operations:fast", "-n", "many"], "'many' is not a valid integer"),
+        (["call", "operations:fast", "-n", "5", "-d", "1s"], "exclude each other"),
+        (["call", "operations:fast", "-d", "10"], "'10' is not a duration: write it as 500ms, 30s or 1h30m"),
+        (["call", "operations:fast", "-c", "1,0"], "has a number below 1"),
+        (["call", "operations:fast", "-c", "2,2"], "has a level twice"),
+        (["call", "operations:fast", "-c", "two"], "no list of whole numbers"),
+        (["call", "operations:fast", "--batch", "some"], "--batch is 'auto' or a whole number"),
+        (["call", "operations:fast", "--batch", "auto", "-c", "2"], "--batch is for one worker"),
+        (["call", "operations:fast", "-t", "p95<500"], "did you mean p(95)?"),
+        (["call", "operations:fast", "-t", "p(95)<500 over 30s"], "leave it out here"),
+        (["call", "operations:fast", "--batch", "auto", "-t", "p(95)<1"], "no percentile of calls"),
+        (["call", "operations:fast", "--target-pid", "999999999"], "there is no process 999999999"),
+        (["call", "operations:fast", "--json", "no/such/folder/out.json"], "there is no folder"),
+        (["call", "operations:fast", "--json", "."], "it is a folder"),
+        (["call", "operations:fast", "--save-baseline", "."], "it is a folder"),
+        (["call", "operations:fast", "--baseline", "operations.py"], "expected a baseline"),
+        (["call", "operations:fast", "--no-such-option"], "No such option"),
+        (["frobnicate"], "No such command"),
+        (["report", "missing.json"], "there is no file missing.json"),
+        (["report", "operations.py"], "operations.py"),
+    ],
+)
+def test_wrong_use_is_a_sentence_and_code_4(folder: Path, arguments: list[str], said: str) -> None:
+    ended = paceline(folder, *arguments)
+    assert (ended.returncode, ended.stdout) == (4, "")
+    assert said in " ".join(ended.stderr.split())
+    assert "Traceback" not in ended.stderr
+
+
+def test_debug_shows_the_traceback(folder: Path) -> None:
+    ended = paceline(folder, "call", "does_not_import:f", "--debug")
+    assert ended.returncode == 4
+    assert "Traceback" in ended.stderr
+
+
+def test_credentials_reach_neither_screen_nor_file(folder: Path) -> None:
+    ended = paceline(folder, "call", "operations:broken", "--json", "out.json")
+    everything = ended.stdout + ended.stderr + (folder / "out.json").read_text()
+    assert "no such record" in everything
+    assert "s3cret" not in everything
+
+
+def test_json_to_stdout_is_nothing_but_json(folder: Path) -> None:
+    ended = paceline(folder, "call", "operations:fast", "--json", "-")
+    assert json.loads(ended.stdout)["schema"] == "paceline/results/1"
+
+
+def test_report_shows_what_json_wrote(folder: Path) -> None:
+    shown = paceline(folder, "call", "operations:fast", "--json", "out.json").stdout
+    again = paceline(folder, "report", "out.json").stdout
+    assert again.splitlines()[1:] == shown.splitlines()[1:]  # the first line has the time it was made
+    assert paceline(folder, "report", "out.json", "--text", "out.txt").stdout == ""
+    assert (folder / "out.txt").read_text().splitlines()[1:] == shown.splitlines()[1:]
+
+
+def test_second_run_is_compared_with_the_first(folder: Path) -> None:
+    first = paceline(folder, "call", "operations:fast", "--baseline", "base.json", "--save-baseline", "base.json")
+    assert "there is no baseline base.json yet" in first.stderr
+    second = paceline(folder, "call", "operations:fast", "--baseline", "base.json")
+    assert "Baseline comparison" in second.stdout
+    assert "inconclusive (against 1 session)" in second.stdout
+
+
+def test_clean_end_leaves_no_journal(folder: Path) -> None:
+    paceline(folder, "call", "operations:fast")
+    assert [path.name for path in (folder / ".paceline").iterdir()] == [".gitignore"]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_saves_and_shows_and_can_be_resumed(folder: Path, signum: signal.Signals) -> None:
+    arguments = ["call", "operations:slow", "-n", "30", "-c", "3,1", "-w", "0", "--json", "out.json"]
+    code = folder / "operations.py"
+    # Slow enough at the second level that the signal comes in its middle: the 40th call is there.
+    code.write_text(code.read_text().replace("_calls == 20", "_calls == 40").replace("(0.005)", "(0.05)"))
+    command = [sys.executable, "-m", "paceline.cli.main", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        wait_for(lambda: (folder / "started").exists() or running.poll() is not None)
+        running.send_signal(signum)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 2, out + err
+    assert "The run was interrupted (KeyboardInterrupt)" in " ".join(out.split())
+    assert "--resume goes on" in err
+    names = [result["metrics"]["test_name"] for result in json.loads((folder / "out.json").read_text())["results"]]
+    assert names == ["operations:slow_concurrency_3", "operations:slow_concurrency_1"]
+
+    (journal,) = (folder / ".paceline").glob("journal-*.jsonl")
+    assert "operations:slow_concurrency_3" in paceline(folder, "report", str(journal)).stdout
+
+    code.write_text(code.read_text().replace("(0.05)", "(0.001)"))
+    resumed = paceline(folder, *arguments, "--resume")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "going on after" in resumed.stderr
+    first, second = json.loads((folder / "out.json").read_text())["results"]
+    assert first["metrics"]["median_time_ms"] > 40  # from before the interrupt
+    assert second["metrics"]["median_time_ms"] < 40
+    assert not list((folder / ".paceline").glob("journal-*.jsonl"))
+
+
+def test_read_only_folder_measures_without_a_journal(folder: Path) -> None:
+    (folder / ".paceline").write_text("a file where the folder should be")
+    ended = paceline(folder, "call", "operations:fast")
+    assert ended.returncode == 0
+    assert "measuring without a journal" in ended.stderr
+
+
+def test_reader_that_goes_away_is_no_error(folder: Path) -> None:
+    command = f"{sys.executable} -m paceline.cli.main call operations:fast | head -n 1"
+    ended = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.startswith("Paceline performance report")
+    assert ended.stderr == ""
+
+
+@pytest.mark.parametrize("command", [[], ["call"], ["demo"], ["report"]])
+def test_help_names_what_there_is(folder: Path, command: list[str]) -> None:
+    ended = paceline(folder, *command, "--help")
+    assert ended.returncode == 0
+    assert "Usage:" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines())) <= 80
