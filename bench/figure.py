@@ -55,7 +55,7 @@ def significant(value: float) -> str:
 
 
 HEADINGS = ("figure", "asked", "median", "5 to 95 %", "")
-_WIDTHS = (66, 10, 11, 17, 11)
+_WIDTHS = (69, 13, 13, 14, 11)
 
 
 def row(cells: Iterable[str]) -> str:

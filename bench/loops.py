@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from itertools import repeat
 
 from bench.figure import Figure
-from bench.pairing import ratios, timed
+from bench.pairing import ratios, worked
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.engine.caller import CallerDrive
 from paceline.engine.drive import Load
@@ -16,7 +16,7 @@ from paceline.targets.call import CallTarget
 
 _STRETCH = 4_096  # attempts that CallerDrive makes between two folds
 _STRETCHES = 4
-_PAIRS = 400
+_PAIRS = 200
 
 
 def empty() -> None:
@@ -70,9 +70,9 @@ def figures() -> Iterator[Figure]:
     ):
         loop, window = ratios(
             _PAIRS,
-            timed(lambda: naive(operation, _STRETCHES * _STRETCH)),  # noqa: B023  # called before the next round
-            timed(lambda: paceline(operation)),  # noqa: B023
-            timed(lambda: whole(operation)),  # noqa: B023
+            worked(lambda: naive(operation, _STRETCHES * _STRETCH)),  # noqa: B023  # called before the next round
+            worked(lambda: paceline(operation)),  # noqa: B023
+            worked(lambda: whole(operation)),  # noqa: B023
         )
         yield Figure(f"timing loop / naive loop, {what}", loop, at_most=1.0)
         yield Figure(f"whole window with folding / naive loop, {what}", window)

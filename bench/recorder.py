@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 
 from bench.figure import Figure
-from bench.pairing import Spread, repeated, timed
+from bench.pairing import Spread, repeated, worked
 from paceline.core.units import BYTES_PER_MB, NS_PER_S
 from paceline.records.histogram import Histogram
 from paceline.records.recorder import Recorder
@@ -66,7 +66,7 @@ def folding_ns(typical_s: float) -> Spread:
 
     def fold_next() -> float:
         stamps = next(supply)
-        return timed(lambda: recorder.fold(stamps))()
+        return worked(lambda: recorder.fold(stamps))()
 
     return repeated(fold_next, 150).per(_STRETCH / NS_PER_S)
 
@@ -77,7 +77,7 @@ def figures() -> Iterator[Figure]:
     yield Figure("folding, of 100 us attempts", folding_ns(100 * _US), "ns/value", at_most=40)
     numbers = np.random.default_rng(_SEED)
     histograms = [Histogram.of(numbers.lognormal(np.log(2e6), 0.5, 10_000).astype(np.int64)) for _ in range(100)]
-    merging = repeated(timed(lambda: Histogram.merged(histograms)), 50).per(_MS)
+    merging = repeated(worked(lambda: Histogram.merged(histograms)), 50).per(_MS)
     yield Figure("merging 100 histograms of 10,000 values", merging, "ms", at_most=20)
     for typical_s, length in ((0.2 * _US, "2 s"), (100 * _US, "19 min"), (360 * _US, "68 min")):
         grown = growth_in_own_process(typical_s)

@@ -64,7 +64,9 @@ class PerformanceTestFramework:
         observer: Observer | None = None,
         finished: Sequence[TestResult] = (),
     ) -> None:
-        opened = journal if isinstance(journal, Journal) or journal is None else Journal(Path(journal))
+        opened = (
+            journal if isinstance(journal, Journal) or journal is None else Journal(checked_path("journal", journal))
+        )
         self._suite = Suite(clock=clock, journal=opened, observer=observer, finished=finished)
         self._clock = clock
         self._session_id = uuid4().hex
@@ -259,7 +261,7 @@ class PerformanceTestFramework:
             BaselineError: it is no baseline; it was left as it is.
         """
         try:
-            self._suite.baseline = load_baseline(Path(baseline_file))
+            self._suite.baseline = load_baseline(checked_path("baseline_file", baseline_file))
         except FileNotFoundError:
             warnings.warn(
                 f"there is no baseline {baseline_file} yet: save_baseline() makes it",
@@ -280,7 +282,12 @@ class PerformanceTestFramework:
             BaselineError: there is a file, but it is no baseline; it was left as it is.
             OutputError: the file cannot be written; what stood there still does.
         """
-        saved = save_baseline(Path(baseline_file), self.results, self._session_id, utc_text(self._clock.utc_now()))
+        saved = save_baseline(
+            checked_path("baseline_file", baseline_file),
+            self.results,
+            self._session_id,
+            utc_text(self._clock.utc_now()),
+        )
         for name, reason in saved.refused.items():
             warnings.warn(f"{name} was not saved to {baseline_file}: {reason}", PacelineWarning, stacklevel=2)
         return saved
@@ -313,7 +320,7 @@ class PerformanceTestFramework:
         """
         text = render_text(document_of(self.results, this_machine(), utc_text(self._clock.utc_now())))
         if output_file is not None:
-            write_atomically(Path(output_file), text.encode())
+            write_atomically(checked_path("output_file", output_file), text.encode())
         return text
 
     def export_json(self, output_file: FilePath) -> None:
@@ -322,7 +329,24 @@ class PerformanceTestFramework:
         Raises:
             OutputError: the file cannot be written; what stood there still does.
         """
-        write_results(Path(output_file), self.results, this_machine(), utc_text(self._clock.utc_now()))
+        write_results(
+            checked_path("output_file", output_file), self.results, this_machine(), utc_text(self._clock.utc_now())
+        )
+
+
+def checked_path(name: str, path: object) -> Path:
+    """``path`` as a :class:`Path`.
+
+    Raises:
+        ConfigurationError: it is none; the message names ``name``.
+    """
+    try:
+        checked = Path(path)  # type: ignore[arg-type]  # it says so itself
+    except TypeError as error:
+        raise ConfigurationError(f"{name} must be a path, not {path!r}") from error
+    if not str(path) or "\0" in str(checked):
+        raise ConfigurationError(f"{name} must be the path of a file, not {path!r}")
+    return checked
 
 
 def checked_threshold(threshold: object) -> PerformanceThreshold | None:

@@ -47,10 +47,11 @@ def test_the_tour_measures_writes_and_compares(tmp_path: Path) -> None:
     api, cached = first.results[0], first.results[4]
     assert api.system_metrics["target_pid"]
     assert cached.metrics.hit_rate >= 0.8
-    assert {result.status for result in first.results} <= {TestStatus.PASSED, TestStatus.WARNING}
+    # Whether the tour's SLA holds is up to the machine; what passed is what the next run is compared with.
+    passed = {result.metrics.test_name for result in first.results if result.status is TestStatus.PASSED}
 
     second = run_demo(output, PerformanceTestFramework(), said.append, size=SMALL)
-    assert all(result.comparison is not None for result in second.results if result.status is TestStatus.PASSED)
+    assert {result.metrics.test_name for result in second.results if result.comparison is not None} == passed
     assert "and added to it" in second.summary[-1]
 
 

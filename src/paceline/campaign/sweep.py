@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from paceline.core.errors import ConfigurationError
-from paceline.engine.session import RunRequest
+from paceline.engine.session import RunRequest, checked_name
 from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget
 from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations, whole_number
@@ -40,7 +40,7 @@ def level_requests(
     """A request a level: ``workload`` with that many workers, named ``{name}_concurrency_{level}``."""
     for level in levels:
         yield RunRequest(
-            name=f"{name}_concurrency_{level}",
+            name=f"{checked_name(name)}_concurrency_{level}",
             test_type=TestType.CONCURRENT_LOAD,
             target=target,
             workload=_at(workload, level),

@@ -78,12 +78,7 @@ class RunRequest:
     target_pids: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.strip():
-            raise ConfigurationError(f"test_name must be a text that is not empty, not {self.name!r}")
-        try:
-            self.name.encode()
-        except UnicodeEncodeError as error:
-            raise ConfigurationError(f"test_name {self.name!r} cannot be written to a file ({error})") from error
+        checked_name(self.name)
         if not isinstance(self.test_type, TestType):
             raise ConfigurationError(
                 f"test_type must be a TestType such as TestType.API_ENDPOINT, not {self.test_type!r}"
@@ -121,6 +116,17 @@ class RunRequest:
             return Execution.TASKS
         # Only a thread can be left behind when an attempt exceeds its limit.
         return Execution.THREADS if self.workers > 1 or self.timeout_s is not None else Execution.CALLER
+
+
+def checked_name(name: object) -> str:
+    """``name`` if it can be a test's.
+
+    Raises:
+        ConfigurationError: it is no text, or an empty one.
+    """
+    if not isinstance(name, str) or not name.strip():
+        raise ConfigurationError(f"test_name must be a text that is not empty, not {name!r}")
+    return name
 
 
 @dataclass(frozen=True)
@@ -188,20 +194,24 @@ def _in_own_loop(session: "_Session") -> None:
 
 def _in_a_thread(session: "_Session") -> None:
     failure: list[BaseException] = []
+    # Not Thread.join: before Python 3.13 an interrupted one takes the thread for ended while it still runs.
+    ended = threading.Event()
 
     def body() -> None:
         try:
             _in_own_loop(session)
         except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
             failure.append(error)
+        finally:
+            ended.set()
 
     thread = threading.Thread(target=body, name="paceline-own-loop", daemon=True)
     thread.start()
     try:
-        thread.join()
+        ended.wait()
     except KeyboardInterrupt as stop:
         session.stop_from_outside(stop)
-        thread.join()
+        ended.wait()
     if failure:
         raise failure[0]
 

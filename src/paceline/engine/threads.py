@@ -166,7 +166,7 @@ class ThreadsDrive(Drive):
                 worker.abandoned = True
                 self.abandoned += 1
                 self.stop.append(worker)
-                left = stamps.copy()
+                left = stamps.copy(complete)  # the attempt may end at this very moment: it counts once, as late
                 left.starts_s.append(stamps.starts_s[complete])
                 left.ends_s.append(now_s)  # at least the limit ago: a timeout
                 with self.folding:

@@ -114,7 +114,7 @@ def _one_core_only(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding
         )
 
 
-def _few_iterations(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
+def _few_iterations(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
     workers, asked = record.definition.workers, record.definition.iterations
     if workers == 1 or asked is None or asked >= _ITERATIONS_PER_WORKER * workers:
         return
@@ -126,7 +126,6 @@ def _few_iterations(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[
         else f"With fewer than {_ITERATIONS_PER_WORKER} each, starting and stopping weigh on the throughput.",
         advice=f"Ask for at least {_ITERATIONS_PER_WORKER * workers:,} iterations.",
     )
-    del metrics
 
 
 def _short_operation(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
@@ -201,7 +200,11 @@ def _caller_waited(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding
 
 
 def _targets_gone(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
-    gone = [str(target.pid) for target in record.usage.targets if target.memory_bytes is None]
+    gone = [
+        str(target.pid)
+        for target in record.usage.targets
+        if target.memory_bytes is None or target.series.memory_bytes[-1:] == (None,)
+    ]
     if gone:
         yield Finding(
             code="target-not-observed",

@@ -182,7 +182,7 @@ class PerformanceThreshold:
     expressions: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.expressions, str):
+        if isinstance(self.expressions, str | bytes) or not isinstance(self.expressions, Iterable):
             raise ConfigurationError(f"expressions is a list of texts: write [{self.expressions!r}]")
         object.__setattr__(self, "expressions", tuple(self.expressions))
         for name in _FIELD_LIMITS:

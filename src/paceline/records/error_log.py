@@ -48,7 +48,7 @@ class ErrorLog:
         self._add(kind, message, None)
 
     def _add(self, kind: str, message: str, error: BaseException | None) -> None:
-        key = (_writable(kind)[:_MESSAGE_LENGTH], _writable(message)[:_MESSAGE_LENGTH])
+        key = (redact(kind)[:_MESSAGE_LENGTH], redact(message)[:_MESSAGE_LENGTH])
         with self._lock:
             if key not in self._groups and len(self._groups) >= MOST_GROUPS:
                 key = (OTHER_KIND, f"errors beyond the first {MOST_GROUPS} kinds")
@@ -64,11 +64,6 @@ class ErrorLog:
             return tuple(sorted(self._groups.values(), key=lambda group: -group.count))
 
 
-def _writable(text: str) -> str:
-    """Without credentials, and with half characters spelled out: they have no UTF-8 form to stand in a file."""
-    return redact(text.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-
 def _message_of(error: BaseException) -> str:
     try:
         return str(error)
@@ -80,11 +75,10 @@ def _traceback_of(error: BaseException | None) -> str:
     if error is None:
         return ""
     try:
-        # The first frame is the timing loop's own.
         lines = traceback.format_exception(type(error), error, error.__traceback__)
     except Exception as broken:  # noqa: BLE001  # the same foreign __str__ is called here
         return f"<traceback unavailable: formatting it raised {type(broken).__name__}>"
-    text = _writable("".join(lines))
+    text = redact("".join(lines))
     if len(text) > _TRACEBACK_LENGTH:
         text = f"{text[: _TRACEBACK_LENGTH // 2]}\n[...]\n{text[-_TRACEBACK_LENGTH // 2 :]}"
     return text

@@ -1,5 +1,9 @@
 """What a timing loop writes down: two clock readings an attempt, and a mark where one did not simply end ok."""
 
+import struct
+from array import array
+from collections.abc import MutableSequence
+
 from paceline.records.error_log import ErrorLog
 from paceline.records.outcome import AttemptEnd, Outcome
 
@@ -21,8 +25,8 @@ class Stamps:
     __slots__ = ("ends_s", "excluded_s", "last_value", "marked", "marks", "starts_s", "untimed_ok")
 
     def __init__(self) -> None:
-        self.starts_s: list[float] = []
-        self.ends_s: list[float] = []
+        self.starts_s: MutableSequence[float] = []
+        self.ends_s: MutableSequence[float] = []
         self.marked: list[int] = []
         self.marks: list[AttemptEnd] = []
         self.untimed_ok = 0
@@ -58,11 +62,32 @@ class Stamps:
         self.untimed_ok, self.excluded_s = 0, 0.0
         return taken
 
-    def copy(self) -> "Stamps":
-        """What is complete by now, while a loop may go on writing."""
+    @classmethod
+    def packed(cls) -> "Stamps":
+        """An empty one for :meth:`move_to`: it takes 16 bytes an attempt instead of 64."""
+        stamps = cls()
+        stamps.starts_s, stamps.ends_s = array("d"), array("d")
+        return stamps
+
+    def move_to(self, packed: "Stamps") -> None:
+        """Append what is complete to ``packed`` and go on empty, keeping the same lists, which loops hold on to."""
+        before, complete = len(packed), len(self)
+        for store, stamps_s in ((packed.starts_s, self.starts_s), (packed.ends_s, self.ends_s)):
+            store.extend(array("d", struct.pack(f"{complete}d", *stamps_s[:complete])))
+            del stamps_s[:complete]
+        packed.marked += [before + position for position in self.marked]
+        packed.marks += self.marks
+        del self.marked[:], self.marks[:]
+        packed.untimed_ok += self.untimed_ok
+        packed.excluded_s += self.excluded_s
+        self.untimed_ok, self.excluded_s = 0, 0.0
+
+    def copy(self, most: int | None = None) -> "Stamps":
+        """What is complete by now, ``most`` attempts at the most, while a loop may go on writing."""
         copied = Stamps()
-        complete = len(self)
+        complete = len(self) if most is None else most
         copied.starts_s, copied.ends_s = self.starts_s[:complete], self.ends_s[:complete]
-        copied.marked, copied.marks = self.marked[:], self.marks[:]
+        marks = [mark for mark in zip(self.marked[:], self.marks[:], strict=False) if mark[0] < complete]
+        copied.marked, copied.marks = [position for position, _ in marks], [end for _, end in marks]
         copied.untimed_ok, copied.excluded_s = self.untimed_ok, self.excluded_s
         return copied

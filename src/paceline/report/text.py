@@ -226,6 +226,7 @@ def _wrapped(text: str, first: str) -> Iterable[str]:
 def _change(percent: float) -> str:
     if math.isnan(percent):
         return "–"
+    percent = round(percent, 1) + 0.0  # no "-0.0 %"
     return f"{percent:+.1f} %" if percent < 9_999 else f"{percent:+.0e} %"  # noqa: PLR2004  # the column's width
 
 

@@ -253,6 +253,6 @@ def _unfinished(path: Path, results: list[TestResult], notices: list[str]) -> Te
     except FileFormatError as error:
         notices.append(f"skipped the slice of an unfinished run: {error}")
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # The one place where a stored record is judged anew; judging expects what runs leave, and a file holds anything.
+        # The one place where a stored record is judged anew: judging expects what runs leave, a file holds anything.
         notices.append(f"skipped the slice of an unfinished run: {place} contradicts itself: {error}")
     return None

@@ -1,44 +1,24 @@
 """Samples this process tree, the host and named targets: at both ends of the window and every 100 ms within.
 
 The samples come from a thread, so that they cost the measured process their own CPU time (0.2 to 0.5 ms
-each); how much that was is measured and reported. At both ends they are taken outside the window. What is
-dear to read (the host's disks 0.11 ms, the list of children 1 ms) is read once a second.
+each); how much that was is measured and reported. At both ends they are taken outside the window.
 """
 
-import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Generic, TypeVar
 
 from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError
 from paceline.core.units import NS_PER_S
 from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, SamplerCost, SystemUsage
-
-if TYPE_CHECKING:
-    import psutil
-
-_Value = TypeVar("_Value")
+from paceline.sysmon.probes import HostProbe, ProcessProbe, Reading, whole
 
 INTERVAL_S = 0.1
-_DEAR_INTERVAL_S = 1.0
 _SHORTEST_HOST_WINDOW_S = 0.05  # five ticks of the host's counters
 _MOST_SAMPLES = 6_000  # 10 minutes; then every second one is dropped and the interval doubles
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """Counters and levels of one subject at one moment; None where the machine does not tell."""
-
-    cpu_s: float | None = None
-    memory_bytes: int | None = None
-    memory_percent: float | None = None
-    read_bytes: int | None = None
-    write_bytes: int | None = None
-    switches: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,143 +27,6 @@ class Sample:
 
     at_s: float
     readings: tuple[Reading, ...]
-
-
-class HostProbe:
-    """The whole machine.
-
-    Args:
-        now_s: the clock.
-    """
-
-    def __init__(self, now_s: Callable[[], float]) -> None:
-        import psutil
-
-        # nowrap=False: no counter of 64 bits wraps within a run, and the check costs a quarter of the call.
-        self._disks = _OnceASecond(lambda: psutil.disk_io_counters(nowrap=False), now_s)
-
-    def read(self, *, at_end: bool) -> Reading:
-        """Counters since boot, and memory in use."""
-        import psutil
-
-        times = psutil.cpu_times()
-        # guest time is contained in user time; idle and iowait are the time nothing ran.
-        busy_s = sum(times) - times.idle - getattr(times, "iowait", 0.0)
-        busy_s -= getattr(times, "guest", 0.0) + getattr(times, "guest_nice", 0.0)
-        memory = psutil.virtual_memory()
-        disks = self._disks.get(fresh=at_end)
-        return Reading(
-            cpu_s=busy_s,
-            memory_bytes=memory.used,
-            memory_percent=memory.percent,
-            read_bytes=disks.read_bytes if disks else None,
-            write_bytes=disks.write_bytes if disks else None,
-            switches=psutil.cpu_stats().ctx_switches if at_end else None,
-        )
-
-
-class ProcessProbe:
-    """A process and its children. What exited children used is in their parent's counters.
-
-    Args:
-        pid: of the process.
-        now_s: the clock.
-        own_cpu_s: CPU clock of the process, when it is this one: the system's counters tick every 10 ms only.
-        without: pids of children that are observed on their own; they and their children do not count here.
-    """
-
-    def __init__(
-        self,
-        pid: int,
-        now_s: Callable[[], float],
-        own_cpu_s: Callable[[], float] | None = None,
-        without: Sequence[int] = (),
-    ) -> None:
-        import psutil
-
-        self._root = psutil.Process(pid)
-        self._own_cpu_s = own_cpu_s
-        self._without = tuple(without)
-        self._children = _OnceASecond(self._find_children, now_s)
-        self._memory_total = psutil.virtual_memory().total
-
-    def read(self, *, at_end: bool) -> Reading:
-        """The sum over the tree; empty when the process is gone or may not be looked at."""
-        import psutil
-
-        try:
-            children = self._children.get(fresh=at_end)
-            readings = [_read_process(self._root, self._own_cpu_s)]
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            return Reading()
-        for child in children:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                # A child that ended between two samples: its parent has its counters now.
-                readings.append(_read_process(child))
-        memory = _total([reading.memory_bytes for reading in readings])
-        return Reading(
-            cpu_s=_total([reading.cpu_s for reading in readings]),
-            memory_bytes=_whole(memory),
-            memory_percent=None if memory is None else 100 * memory / self._memory_total,
-            read_bytes=_whole(_total([reading.read_bytes for reading in readings])),
-            write_bytes=_whole(_total([reading.write_bytes for reading in readings])),
-            switches=_whole(_total([reading.switches for reading in readings])),
-        )
-
-    def _find_children(self) -> list["psutil.Process"]:
-        import psutil
-
-        children = self._root.children(recursive=True)
-        apart = set(self._without)
-        for child in children:
-            if child.pid in self._without:
-                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                    apart.update(each.pid for each in child.children(recursive=True))
-        return [child for child in children if child.pid not in apart]
-
-
-class _OnceASecond(Generic[_Value]):
-    """Remembers what was dear to read."""
-
-    def __init__(self, read: Callable[[], _Value], now_s: Callable[[], float]) -> None:
-        self._read = read
-        self._now_s = now_s
-        self._remembered: tuple[float, _Value] | None = None
-
-    def get(self, *, fresh: bool) -> _Value:
-        now_s = self._now_s()
-        if fresh or self._remembered is None or now_s - self._remembered[0] >= _DEAR_INTERVAL_S:
-            self._remembered = now_s, self._read()
-        return self._remembered[1]
-
-
-def _read_process(process: "psutil.Process", own_cpu_s: Callable[[], float] | None = None) -> Reading:
-    import psutil
-
-    with process.oneshot():
-        times = process.cpu_times()
-        memory = process.memory_info()
-        switches = process.num_ctx_switches()
-        disk = None
-        with contextlib.suppress(psutil.AccessDenied, AttributeError, NotImplementedError):
-            disk = process.io_counters()  # macOS has none; Linux tells only the owner
-        own_s = times.user + times.system if own_cpu_s is None else own_cpu_s()
-        return Reading(
-            cpu_s=own_s + times.children_user + times.children_system,
-            memory_bytes=memory.rss,
-            read_bytes=disk.read_bytes if disk else None,
-            write_bytes=disk.write_bytes if disk else None,
-            switches=switches.voluntary + switches.involuntary,
-        )
-
-
-def _total(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 class Sampler:
@@ -297,15 +140,15 @@ def _usage_of(subject: str, pid: int | None, readings: Sequence[tuple[float, Rea
         cpu_percent=None if mean is None else Gauge(min([*known, mean]), mean, max([*known, mean])),
         memory_bytes=_gauge([reading.memory_bytes for reading in seen]),
         memory_percent=_gauge([reading.memory_percent for reading in seen]),
-        disk_read_bytes=_whole(_difference(first.read_bytes, last.read_bytes)),
-        disk_write_bytes=_whole(_difference(first.write_bytes, last.write_bytes)),
-        context_switches=_whole(_difference(first.switches, last.switches)),
+        disk_read_bytes=whole(_difference(first.read_bytes, last.read_bytes)),
+        disk_write_bytes=whole(_difference(first.write_bytes, last.write_bytes)),
+        context_switches=whole(_difference(first.switches, last.switches)),
         series=ResourceSeries(
             offset_ms=tuple(round((at_s - begin_s) * 1e3, 3) for at_s, _ in readings),
             cpu_percent=(None, *steps),
             memory_bytes=tuple(reading.memory_bytes for reading in seen),
-            disk_read_bytes=tuple(_whole(_difference(first.read_bytes, reading.read_bytes)) for reading in seen),
-            disk_write_bytes=tuple(_whole(_difference(first.write_bytes, reading.write_bytes)) for reading in seen),
+            disk_read_bytes=tuple(whole(_difference(first.read_bytes, reading.read_bytes)) for reading in seen),
+            disk_write_bytes=tuple(whole(_difference(first.write_bytes, reading.write_bytes)) for reading in seen),
         ),
     )
 

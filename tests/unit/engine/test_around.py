@@ -8,14 +8,7 @@ import pytest
 from paceline.core.errors import ConfigurationError, MeasurementError
 from tests.fakes import ManualClock
 from tests.runs import Work, awaited, raising, record_of, request, run
-from tests.unit.engine.test_counts import plain
-
-ONE_WORKER = {
-    "caller": (plain, {}),
-    "watched thread": (plain, {"timeout_s": 1e6}),
-    "task": (awaited, {}),
-    "task with a limit": (awaited, {"timeout_s": 1e6}),
-}
+from tests.unit.engine.ways import ONE_WORKER
 
 
 @pytest.mark.parametrize("way", ONE_WORKER)
@@ -65,9 +58,7 @@ def test_nothing_around_is_timed(way: str) -> None:
 def test_a_duration_is_not_prolonged_by_the_last_preparation(way: str) -> None:
     wrapped, options = ONE_WORKER[way]
     clock = ManualClock()
-    asked = request(
-        wrapped(Work(clock, 2.0)), duration_s=11.0, setup_each=lambda: clock.advance(1.0), **options
-    )
+    asked = request(wrapped(Work(clock, 2.0)), duration_s=11.0, setup_each=lambda: clock.advance(1.0), **options)
     # Attempts start at 1, 4, 7, 10; the next would have been due at 12.
     record = record_of(asked, clock)
     assert record.counts.ok == 4
@@ -119,9 +110,7 @@ class TestFailing:
         clock = ManualClock()
         work, torn_down = Work(clock, 2.0), []
         prepared = Work(clock, 100.0, raising(ValueError, on=3))
-        asked = request(
-            wrapped(work), setup_each=prepared, teardown=lambda: torn_down.append(1), **options
-        )
+        asked = request(wrapped(work), setup_each=prepared, teardown=lambda: torn_down.append(1), **options)
         ended = run(asked, clock)
         assert isinstance(ended.stopped_by, MeasurementError)
         assert str(ended.stopped_by) == "setup_each raised ValueError: call 3"

@@ -3,31 +3,13 @@
 import asyncio
 import itertools
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from paceline.records.run_record import Execution
 from paceline.workload.models import AUTO
 from tests.fakes import ManualClock
 from tests.runs import PATIENCE_S, Work, awaited, raising, record_of, request
-
-
-def plain(work: Work) -> Callable[[], Any]:
-    return work
-
-
-# How an operation is driven: what makes it so, and what the record says about it.
-WAYS: dict[str, tuple[Callable[[Work], Any], dict[str, Any], Execution]] = {
-    "caller": (plain, {}, Execution.CALLER),
-    "caller, prepared each time": (plain, {"setup_each": lambda: None}, Execution.CALLER),
-    "threads": (plain, {"workers": 3}, Execution.THREADS),
-    "one watched thread": (plain, {"timeout_s": 1e6}, Execution.THREADS),
-    "one task": (awaited, {}, Execution.TASKS),
-    "tasks": (awaited, {"workers": 3}, Execution.TASKS),
-    "tasks with a limit": (awaited, {"workers": 3, "timeout_s": 1e6}, Execution.TASKS),
-}
+from tests.unit.engine.ways import WAYS, Wrapped, plain
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -85,9 +67,7 @@ class TestDuration:
         ("duration_s", "attempts"), [(0.5, 1), (1.0, 1), (1.5, 2), (10.0, 10)], ids=lambda value: f"{value:g}"
     )
     @pytest.mark.parametrize("wrapped", [plain, awaited])
-    def test_attempts_start_until_the_time_is_up(
-        self, wrapped: Callable[[Work], Any], duration_s: float, attempts: int
-    ) -> None:
+    def test_attempts_start_until_the_time_is_up(self, wrapped: Wrapped, duration_s: float, attempts: int) -> None:
         work = Work(clock := ManualClock(), seconds=1.0)
         record = record_of(request(wrapped(work), duration_s=duration_s, warmup_iterations=3), clock)
         assert work.calls == 3 + attempts
@@ -133,7 +113,7 @@ class TestSharing:
         assert sorted(tasks.values()) == [5] * workers
 
     @pytest.mark.parametrize("wrapped", [plain, awaited])
-    def test_fewer_iterations_than_workers(self, wrapped: Callable[[Work], Any]) -> None:
+    def test_fewer_iterations_than_workers(self, wrapped: Wrapped) -> None:
         work = Work()
         assert record_of(request(wrapped(work), 2, workers=9)).counts.ok == work.calls == 2
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.records.outcome import Outcome
 from tests.fakes import ManualClock
 from tests.runs import Work, awaited, record_of, request, run
-from tests.unit.engine.test_counts import WAYS
+from tests.unit.engine.ways import WAYS, Wrapped, plain
 
 
 class CacheDownError(Exception):
@@ -37,11 +36,8 @@ def test_errors_are_counted_by_kind_with_the_first_traceback(way: str) -> None:
     wrapped, options, _ = WAYS[way]
     record = record_of(request(wrapped(Work(on_call=misbehaving)), 30, **options))
     assert (record.counts.ok, record.counts.errors, record.counts.timeouts) == (5, 25, 0)
-    assert [(group.kind, group.message, group.count) for group in record.errors][0] == (
-        "ValueError",
-        "no such key",
-        10,
-    )
+    first = record.errors[0]
+    assert (first.kind, first.message, first.count) == ("ValueError", "no such key", 10)
     assert {(group.kind, group.message, group.count) for group in record.errors[1:]} == {
         ("SystemExit", "3", 5),
         (f"{__name__}.CacheDownError", "", 5),
@@ -109,8 +105,8 @@ def test_an_operation_that_cancels_its_own_task_does_not_shorten_the_run_in_sile
     assert "ended by CancelledError" in str(ended.stopped_by)
 
 
-@pytest.mark.parametrize("wrapped", [lambda work: work, awaited])
-def test_a_run_of_nothing_but_failures_is_a_record(wrapped: Callable[[Work], Any]) -> None:
+@pytest.mark.parametrize("wrapped", [plain, awaited])
+def test_a_run_of_nothing_but_failures_is_a_record(wrapped: Wrapped) -> None:
     def on_call(number: int) -> None:
         raise ValueError(number)
 
@@ -122,12 +118,3 @@ def test_a_run_of_nothing_but_failures_is_a_record(wrapped: Callable[[Work], Any
     # Each has a message of its own: beyond 100 kinds they are counted together.
     assert len(record.errors) == 101
     assert sum(group.count for group in record.errors) == 150
-
-
-def test_half_characters_in_a_message_do_not_keep_the_record_from_a_file() -> None:
-    def operation() -> None:
-        raise ValueError("file \udcff")
-
-    group = record_of(request(operation, 1)).errors[0]
-    assert group.message == "file \\udcff"
-    assert group.traceback.encode()

@@ -95,7 +95,9 @@ class TestThreads:
 
     @pytest.mark.parametrize("failed", [False, True], ids=["returned", "raised"])
     def test_an_attempt_that_ends_while_it_is_given_up_counts_once(
-        self, gate: threading.Event, failed: bool  # noqa: FBT001
+        self,
+        gate: threading.Event,
+        failed: bool,  # noqa: FBT001
     ) -> None:
         clock = ManualClock()
 

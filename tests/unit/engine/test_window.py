@@ -57,9 +57,7 @@ def straggling_tasks(clock: ManualClock, seconds: float, last: int) -> Callable[
         pytest.param(2, 1, 2, 1, id="one each"),
     ],
 )
-def test_iterations(
-    straggling: Callable[..., Any], iterations: int, window_s: int, ok: int, elapsed_s: int
-) -> None:
+def test_iterations(straggling: Callable[..., Any], iterations: int, window_s: int, ok: int, elapsed_s: int) -> None:
     clock = ManualClock()
     record = record_of(request(straggling(clock, 1.0, iterations - 1), iterations, workers=2), clock)
     assert record.counts.ok == iterations
@@ -76,7 +74,7 @@ def test_iterations(
         pytest.param(3.0, 4.0, 2, 4, 1, 6, id="what ends after the deadline is outside"),
     ],
 )
-def test_duration(  # noqa: PLR0917
+def test_duration(
     straggling: Callable[..., Any],
     seconds: float,
     duration_s: float,

@@ -241,6 +241,14 @@ def test_durations_are_the_differences_of_the_readings_to_a_nanosecond(ends_s: l
         assert abs(exact_ns - duration_ns) <= 1 + exact_ns / 2**50
 
 
+@given(attempts_of_a_worker())
+def test_packed_stamps_are_folded_as_lists_are(attempts: list[Attempt]) -> None:
+    packed, recorder = Stamps.packed(), Recorder(0.0)
+    stamps_of(attempts).move_to(packed)
+    recorder.fold(packed)
+    assert _seen(recorder) == _seen(_recorded(attempts))
+
+
 def test_a_reading_that_is_no_number_is_refused() -> None:
     stamps = stamps_of([Attempt(0, 5, OK)])
     stamps.ends_s[0] = "5"  # type: ignore[call-overload]

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,15 @@ def test_a_copy_goes_its_own_way() -> None:
     assert len(stamps) == 2
 
 
+@pytest.mark.parametrize(("most", "marked"), [(None, [1, 2]), (3, [1, 2]), (2, [1]), (1, []), (0, [])])
+def test_a_copy_may_be_of_the_first_attempts_only(most: int | None, marked: list[int]) -> None:
+    ends = (AttemptEnd.OK, AttemptEnd.HIT, AttemptEnd.ERROR)
+    copied = stamps_of([Attempt(number, number + 1, end) for number, end in enumerate(ends)]).copy(most)
+    assert len(copied) == (3 if most is None else most)
+    assert copied.marked == marked
+    assert copied.marks == [ends[position] for position in marked]
+
+
 @given(attempts_of_a_worker(), st.data())
 def test_however_often_it_is_taken_nothing_is_lost(attempts: list[Attempt], data: st.DataObject) -> None:
     whole, stamps, collected = stamps_of(attempts), Stamps(), Stamps()
@@ -94,6 +104,40 @@ def test_however_often_it_is_taken_nothing_is_lost(attempts: list[Attempt], data
     _append(collected, stamps.take())
     assert (collected.starts_s, collected.ends_s) == (whole.starts_s, whole.ends_s)
     assert (collected.marked, collected.marks) == (whole.marked, whole.marks)
+
+
+@given(attempts_of_a_worker(), st.data())
+def test_however_often_it_is_packed_nothing_is_lost(attempts: list[Attempt], data: st.DataObject) -> None:
+    whole, stamps, packed = stamps_of(attempts), Stamps(), Stamps.packed()
+    starts_s, ends_s = stamps.starts_s, stamps.ends_s
+    for attempt in attempts:
+        one = stamps_of([attempt])
+        starts_s += one.starts_s
+        ends_s += one.ends_s
+        if one.marks:
+            stamps.marked.append(len(ends_s) - 1)
+            stamps.marks += one.marks
+        if data.draw(st.booleans()):
+            stamps.move_to(packed)
+            assert not len(stamps)
+    stamps.move_to(packed)
+    taken = packed.take()
+    assert (list(taken.starts_s), list(taken.ends_s)) == (whole.starts_s, whole.ends_s)
+    assert (taken.marked, taken.marks) == (whole.marked, whole.marks)
+    assert not len(packed)
+
+
+def test_packing_leaves_an_attempt_under_way_and_moves_what_surrounds_it() -> None:
+    stamps, packed = Stamps(), Stamps.packed()
+    stamps.starts_s += [1.0, 2.0]
+    stamps.ends_s.append(1.5)
+    stamps.untimed_ok, stamps.excluded_s = 3, 0.25
+    stamps.move_to(packed)
+    stamps.move_to(packed)
+    assert (list(packed.starts_s), list(packed.ends_s)) == ([1.0], [1.5])
+    assert (packed.untimed_ok, packed.excluded_s) == (3, 0.25)
+    assert stamps.starts_s == [2.0]
+    assert (stamps.untimed_ok, stamps.excluded_s) == (0, 0.0)
 
 
 def _append(collected: Stamps, taken: Stamps) -> None:

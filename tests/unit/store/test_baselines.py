@@ -16,8 +16,8 @@ from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.fingerprint import Fingerprint
-from paceline.store import baselines
 from paceline.store.baselines import FLAT_SESSION, MOST_SESSIONS, Saved, load_baseline, save_baseline
+from paceline.store.files import read_bounded
 from tests.fakes import MS, make_record
 from tests.unit.store.arbitrary import results
 
@@ -261,8 +261,7 @@ class TestSomethingElse:
                 load_baseline(path)
 
     def test_too_large(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        read_bounded = baselines.read_bounded
-        monkeypatch.setattr(baselines, "read_bounded", lambda path: read_bounded(path, most_bytes=10))
+        monkeypatch.setattr("paceline.store.baselines.read_bounded", lambda path: read_bounded(path, most_bytes=10))
         path.write_text(json.dumps(FLAT))
         with pytest.raises(BaselineError, match=rf"has \d+ bytes; at most 10 are read; {EXPECTED}"):
             load_baseline(path)

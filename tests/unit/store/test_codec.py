@@ -200,7 +200,7 @@ class TestDecode:
 
     def test_deep_nesting(self) -> None:
         for data in (b"[" * 1_000_000, b'{"a":' * 100_000):
-            with pytest.raises(FileFormatError, match="nested too deeply|Expected"):
+            with pytest.raises(FileFormatError, match=r"nested too deeply|Expected"):
                 decode(data, dict[str, object], "some.json")
 
     @given(st.binary(max_size=50))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from paceline.core.errors import FileFormatError, OutputError
 from paceline.judge.result import TestResult, TestStatus, judge
 from paceline.records.run_record import Circumstances, RunRecord
-from paceline.store import journal as journal_module
+from paceline.store.codec import encode
 from paceline.store.journal import Journal, JournalContent, new_journal, newest_journal, read_journal
 from tests.fakes import MS, ManualClock, make_record
 from tests.unit.store.arbitrary import results
@@ -315,7 +315,7 @@ class TestSlices:
             journal.add_partial(a_slice(seen=seen + 1))
         journal.close()
         total = sum(each.stat().st_size for each in path.parent.iterdir())
-        assert total < 2 * len(journal_module.encode(a_slice(seen=100)))
+        assert total < 2 * len(encode(a_slice(seen=100)))
 
     def test_none_after_its_run_finished(self, path: Path) -> None:
         journal = Journal(path)
@@ -351,14 +351,14 @@ class TestSlices:
     def test_of_another_version(self, path: Path) -> None:
         journal_of(path, "a")
         later = {"schema": "paceline/journal/2", "partial": a_slice()}
-        path.with_name("journal.jsonl.slice").write_bytes(journal_module.encode(later))
+        path.with_name("journal.jsonl.slice").write_bytes(encode(later))
         assert "schema is 'paceline/journal/2'" in read_journal(path).notices[0]
 
     def test_one_that_no_run_could_have_left(self, path: Path) -> None:
         journal_of(path, "a")
         impossible = make_record(circumstances=Circumstances(abandoned_workers=1))  # without a time limit
         path.with_name("journal.jsonl.slice").write_bytes(
-            journal_module.encode({"schema": "paceline/journal/1", "partial": impossible})
+            encode({"schema": "paceline/journal/1", "partial": impossible})
         )
         assert "contradicts itself" in read_journal(path).notices[0]
 
@@ -389,7 +389,7 @@ class TestFolder:
     def test_cannot_be_made(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")
         for folder in (tmp_path / "file", tmp_path / "file" / "deeper", Path("/proc/.paceline"), tmp_path / "nul\0"):
-            with pytest.raises(OutputError, match="cannot (make the folder|write)"):
+            with pytest.raises(OutputError, match=r"cannot (make the folder|write)"):
                 new_journal(ManualClock().as_clock(), "demo", folder)
 
     def test_newest_of_the_command(self, tmp_path: Path) -> None:

@@ -116,7 +116,8 @@ def test_a_lock_file_left_by_the_dead_holds_nobody_up(tmp_path: Path) -> None:
 def test_a_lock_on_a_file_that_lost_its_name_counts_for_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, replaced: bool
 ) -> None:
-    lock_path, taken = tmp_path / ".baseline.json.lock", []
+    lock_path = tmp_path / ".baseline.json.lock"
+    taken: list[int] = []
     flock = fcntl.flock
 
     def after_another_finished(descriptor: int, operation: int) -> None:
@@ -135,7 +136,7 @@ def test_a_lock_on_a_file_that_lost_its_name_counts_for_nothing(
 
 
 def test_folder_that_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="cannot lock .*baseline.json"), locked(tmp_path / "gone" / "baseline.json"):
+    with pytest.raises(OutputError, match=r"cannot lock .*baseline\.json"), locked(tmp_path / "gone" / "baseline.json"):
         pass
 
 
@@ -156,7 +157,7 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(fcntl, "flock", no_flock)
     with (
-        pytest.raises(OutputError, match="cannot lock .*: Function not implemented"),
+        pytest.raises(OutputError, match=r"cannot lock .*: Function not implemented"),
         locked(tmp_path / "baseline.json"),
     ):
         pass

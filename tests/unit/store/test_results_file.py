@@ -187,7 +187,7 @@ class TestSomethingElse:
         read_or_refused(tmp_path_factory.getbasetemp() / "changed.json", json.dumps(content).encode())
 
 
-HOSTILE_VALUES = st.sampled_from(
+HOSTILE_VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, -1, 0, 1, 1 << 63, -(1 << 63), 10**400, 1e308, -0.0, "", "nan", "1", [], [1], [[]], {}, {"a": 1}]
 ).map(copy.deepcopy)
 

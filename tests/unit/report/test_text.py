@@ -1,0 +1,134 @@
+"""The text report: golden, at most 80 columns, and harmless whatever tests are called."""
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paceline.core.findings import Finding
+from paceline.judge.result import judge
+from paceline.records.baseline import BaselineSession
+from paceline.records.error_log import ErrorGroup
+from paceline.records.run_record import RunRecord
+from paceline.report.document import document_of
+from paceline.report.text import WIDTH, heading, printable, render_text, shortened
+from tests import strategies
+from tests.fakes import MS, make_record
+from tests.unit.report.cases import MACHINE, TIMESTAMP, example
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "report.txt"
+
+
+def report_of(*records: RunRecord, **options: Any) -> str:
+    return render_text(document_of([judge(record, **options) for record in records], MACHINE, TIMESTAMP))
+
+
+def check(text: str) -> None:
+    """What holds for every report."""
+    assert text.endswith("\n")
+    assert [line for line in text.split("\n") if len(line) > WIDTH] == []
+    assert {char for char in text if not char.isprintable()} == {"\n"}
+    assert text.encode()
+
+
+def test_golden() -> None:
+    text = render_text(example())
+    difference = difflib.unified_diff(GOLDEN.read_text().splitlines(), text.splitlines(), "golden", "now", lineterm="")
+    assert "\n".join(difference) == ""
+    check(text)
+
+
+def test_an_empty_report_says_so() -> None:
+    text = report_of()
+    assert "Summary: no test was measured." in text
+    check(text)
+
+
+HOSTILE = [
+    "two\nlines\r\nor three",
+    "\x1b[2J\x1b[31mred\x1b[0m \x07 bell",
+    "back\x08space \x9b31m \u202e right to left \u2028 line separator",
+    "half a character \ud800",
+    "x" * 10_000,
+    "words " * 2_000,
+    "\0",
+    "── heading of its own ──",
+    "{braces} %s %d",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:20])
+def test_hostile_texts_drive_no_terminal(text: str) -> None:
+    record = make_record(
+        (MS,) * 50,
+        name=text,
+        errors_counted=3,
+        errors=(ErrorGroup(text, text, 3, text),),
+        metadata={text: text, "nested": {"deep": [text]}},
+    )
+    finding = Finding("duplicate-name", text, text, text, serious=True)
+    session = BaselineSession("monday", TIMESTAMP, "elsewhere", {"mean_time_ms": 1.0})
+    check(report_of(record, make_record((), name=text), baseline=[session], noted=[finding]))
+
+
+@given(record=strategies.records(), threshold=strategies.thresholds, sessions=st.lists(strategies.sessions, max_size=3))
+def test_any_record_has_a_report(record: RunRecord, threshold: Any, sessions: list[BaselineSession]) -> None:
+    check(report_of(record, threshold=threshold, baseline=sessions))
+
+
+@pytest.mark.parametrize(
+    ("baseline_ms", "change"),
+    [(1.0, "+0.0 %"), (0.5, "+100.0 %"), (2.0, "-50.0 %"), (1e-9, "+1e+11 %"), (1.000_000_1, "+0.0 %"), (None, "–")],
+)
+def test_changes_fit_their_column(baseline_ms: float | None, change: str) -> None:
+    session = BaselineSession("monday", TIMESTAMP, "elsewhere", {"mean_time_ms": baseline_ms})
+    text = report_of(make_record(name="checkout"), baseline=[session])
+    (row,) = (line for line in text.splitlines() if line.startswith("checkout") and "ms" not in line)
+    assert row.split("checkout")[1].replace("–", " – ").split()[1:][: len(change.split())] == change.split()
+    check(text)
+
+
+@pytest.mark.parametrize("calls", [1, 1_000_000])
+def test_the_fastest_and_the_slowest_fit_their_columns(calls: int) -> None:
+    fast, slow = (1,) * 20, (10**14,) * 20  # a nanosecond and a day
+    records = [make_record(samples, name=str(number)) for number, samples in enumerate((fast, slow, fast + slow))]
+    check(report_of(*(replace(record, window_ok=record.window_ok * calls) for record in records)))
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly 10", 10, "exactly 10"),
+        ("more than ten", 10, "more than…"),
+        ("a\nb", 10, "a\\nb"),
+        ("\x1b[0m", 4, "\\x1…"),
+        ("", 4, ""),
+        ("\n" * 50, 5, "\\n\\n…"),
+    ],
+)
+def test_shortened(text: str, width: int, shown: str) -> None:
+    assert shortened(text, width) == shown
+
+
+@given(text=st.text(max_size=500), width=st.integers(2, 80))
+def test_shortened_is_one_line_of_printable_characters(text: str, width: int) -> None:
+    line = shortened(text, width)
+    assert len(line) <= width
+    assert line.isprintable()
+
+
+@given(text=st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126)))
+def test_plain_text_is_printed_as_it_is(text: str) -> None:
+    assert printable(text) == text
+
+
+@given(text=st.text(max_size=200), mark=st.sampled_from(["", "passed", "WARNING"]))
+def test_a_heading_fills_the_line(text: str, mark: str) -> None:
+    line = heading(text, mark)
+    assert len(line) == WIDTH
+    assert line.endswith(mark)

@@ -1,0 +1,119 @@
+"""``docs/files.md`` shows what the code writes and reads, and names every field."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from paceline.core.findings import Finding
+from paceline.judge.result import TestResult, judge
+from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.baseline import BaselineSession
+from paceline.records.error_log import ErrorGroup
+from paceline.records.fingerprint import Fingerprint
+from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
+from paceline.records.run_record import Circumstances
+from paceline.records.time_series import TimeSeries, TimeSlice
+from paceline.store.baselines import load_baseline, save_baseline
+from paceline.store.codec import encode_results, read_results
+from paceline.store.files import MOST_BYTES
+from paceline.store.journal import Journal, read_journal
+from tests.fakes import make_latency, make_record
+
+TEXT = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
+EXCERPTS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+MACHINE = Fingerprint(cpu_model="Example CPU", cpu_count=2)
+SAVED_AT = "2026-11-22T18:00:05.000000Z"
+SAMPLES_NS = [1_200_000, 1_500_000, 3_400_000]
+
+
+def documented_result(**changes: Any) -> TestResult:
+    record = make_record(
+        SAMPLES_NS, name="get_record", metadata={"endpoint": "/records"}, fingerprint=MACHINE, **changes
+    )
+    return judge(record, PerformanceThreshold(max_mean_ms=100))
+
+
+def is_part_of(excerpt: Any, whole: Any) -> bool:
+    """Whether ``whole`` has all that ``excerpt`` shows, and what it shows is equal."""
+    if isinstance(excerpt, dict):
+        return isinstance(whole, dict) and all(
+            key in whole and is_part_of(value, whole[key]) for key, value in excerpt.items()
+        )
+    if isinstance(excerpt, list):
+        return len(excerpt) == len(whole) and all(map(is_part_of, excerpt, whole))
+    return bool(excerpt == whole) and type(excerpt) is type(whole)
+
+
+def test_results(tmp_path: Path) -> None:
+    excerpt = json.loads(EXCERPTS["results"])
+    assert is_part_of(excerpt, json.loads(encode_results([documented_result()], MACHINE, SAVED_AT)))
+    (tmp_path / "results.json").write_text(EXCERPTS["results"])
+    (read,) = read_results(tmp_path / "results.json")
+    assert read.metrics == documented_result().metrics or repr(read.metrics) == repr(documented_result().metrics)
+
+
+def test_baseline(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    save_baseline(path, [documented_result()], "5f0e", SAVED_AT)
+    assert is_part_of(json.loads(EXCERPTS["baseline"]), json.loads(path.read_text()))
+    path.write_text(EXCERPTS["baseline"])
+    assert load_baseline(path)["get_record"][0].definition == documented_result().record.definition
+
+
+def test_flat_baseline(tmp_path: Path) -> None:
+    (tmp_path / "flat.json").write_text(EXCERPTS["flat"])
+    assert load_baseline(tmp_path / "flat.json")["get_record"][0].metrics == json.loads(EXCERPTS["flat"])["get_record"]
+
+
+def test_journal(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, "call app:get_record -n 3")
+    journal.add(documented_result())
+    journal.add_partial(documented_result(circumstances=Circumstances(interruption="still running")).record)
+    journal.close()
+    shown, written = EXCERPTS["journal"].splitlines(), path.read_text().splitlines()
+    assert shown[0] == written[0]
+    assert is_part_of(json.loads(shown[1]), json.loads(written[1]))
+    assert is_part_of(json.loads(EXCERPTS["slice"]), json.loads((tmp_path / "journal.jsonl.slice").read_text()))
+    path.write_text(shown[0])
+    assert read_journal(path).command == "call app:get_record -n 3"
+
+
+def keys_in(tree: Any) -> Iterator[str]:
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            yield key
+            if key not in {"metadata", "percentiles", "system_metrics"}:  # the user's, numbers, one pattern
+                yield from keys_in(value)
+    elif isinstance(tree, list):
+        for item in tree:
+            yield from keys_in(item)
+
+
+def everything() -> TestResult:
+    """A result with something in every field."""
+    gauge = Gauge(1, 2, 3)
+    usage = ResourceUsage("host", cpu_percent=gauge, memory_bytes=gauge, memory_percent=gauge)
+    record = make_record(
+        SAMPLES_NS,
+        errors_counted=1,
+        errors=(ErrorGroup("ValueError", "no", 1),),
+        series=TimeSeries(slices=(TimeSlice(0, histogram=make_latency(SAMPLES_NS).histogram),)),
+        usage=SystemUsage(host=usage),
+    )
+    baseline = [BaselineSession("a", SAVED_AT, record.fingerprint.key, {"mean_time_ms": 1.0})]
+    return judge(record, PerformanceThreshold(max_mean_ms=1), baseline, [Finding("odd", "", "", "")])
+
+
+@pytest.mark.parametrize("key", sorted(set(keys_in(json.loads(encode_results([everything()], MACHINE, SAVED_AT))))))
+def test_every_field_is_named(key: str) -> None:
+    assert f"`{key}`" in TEXT or key in {"schema"}
+
+
+def test_limits_are_those_of_the_code() -> None:
+    assert MOST_BYTES == 512 * 1024**2
+    assert "A file above 512 MiB is not read" in TEXT
