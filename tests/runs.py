@@ -8,7 +8,7 @@ from typing import Any
 from paceline.campaign.suite import Suite
 from paceline.core.clock import Clock
 from paceline.engine import session
-from paceline.engine.session import Observer, Run, RunRequest
+from paceline.engine.request import Observer, Run, RunRequest
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
 from paceline.records.run_record import RunRecord, TestType

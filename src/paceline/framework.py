@@ -11,7 +11,7 @@ from paceline.campaign.suite import Suite
 from paceline.campaign.sweep import checked_levels, level_requests
 from paceline.core.clock import SYSTEM_CLOCK, Clock, utc_text
 from paceline.core.errors import ConfigurationError, PacelineWarning
-from paceline.engine.session import Observer, RunRequest
+from paceline.engine.request import Observer, RunRequest
 from paceline.judge.result import TestResult
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import TestType

@@ -6,7 +6,7 @@ from dataclasses import replace
 from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.core.findings import Finding
 from paceline.engine import session
-from paceline.engine.session import Observer, Run, RunRequest, Unobserved
+from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.judge.comparison import Comparison, compare
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold

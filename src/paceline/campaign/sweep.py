@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from paceline.core.errors import ConfigurationError
-from paceline.engine.session import RunRequest, checked_name
+from paceline.engine.request import RunRequest, checked_name
 from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget
 from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations, whole_number

@@ -9,7 +9,7 @@ from paceline.cli.display import Progress
 from paceline.cli.measuring import OutputOptions, measure
 from paceline.cli.options import duration, output_options, whole_numbers
 from paceline.core.errors import ConfigurationError
-from paceline.engine.session import RunRequest
+from paceline.engine.request import RunRequest
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import TestType

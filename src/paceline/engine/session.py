@@ -4,137 +4,28 @@ import asyncio
 import contextlib
 import inspect
 import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Callable, Generator
 
-from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock, utc_text
-from paceline.core.errors import ConfigurationError, MeasurementError
+from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock
+from paceline.core.errors import MeasurementError
 from paceline.core.units import NS_PER_S
 from paceline.engine.caller import CallerDrive
-from paceline.engine.collections_watch import CollectionsWatch
 from paceline.engine.drive import Drive, Load
 from paceline.engine.loops import time_batches
+from paceline.engine.observation import Observation
+from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
 from paceline.engine.threads import ThreadsDrive
 from paceline.records.error_log import ErrorGroup, ErrorLog
-from paceline.records.resources import SystemUsage
-from paceline.records.run_record import Circumstances, Collections, Definition, Execution, RunRecord, TestType
+from paceline.records.run_record import Circumstances, Definition, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
-from paceline.sysmon.sampler import Sampler
-from paceline.targets.call import CallTarget
-from paceline.workload.models import AUTO, ClosedLoop, FixedIterations, positive_seconds
+from paceline.workload.models import AUTO, ClosedLoop, FixedIterations
 
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
 _MOST_CALLS_PER_BATCH = 1 << 30
 _PROGRESS_S = 0.5
 _SLICE_S = 10.0
-
-
-class Observer(Protocol):
-    """Who watches a run. Called between attempts, or beside them where there are several workers."""
-
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
-        """At most twice a second: how much of the plan is done, in [0, 1]."""
-
-    def partial(self, record: RunRecord) -> None:
-        """Every 10 s: all that was seen so far."""
-
-
-class Unobserved:
-    """Nobody watches."""
-
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
-        """Nothing."""
-
-    def partial(self, record: RunRecord) -> None:
-        """Nothing."""
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What is to be run.
-
-    Attributes:
-        name: of the test.
-        test_type: kind of thing measured.
-        target: what to call.
-        workload: how often, how long, by how many.
-        metadata: the user's, as plain data.
-        timeout_s: limit of an attempt.
-        target_pids: processes to observe besides this one.
-
-    Raises:
-        ConfigurationError: parts that do not go together.
-    """
-
-    name: str
-    test_type: TestType
-    target: CallTarget
-    workload: FixedIterations | ClosedLoop
-    metadata: Mapping[str, object] = field(default_factory=dict)
-    timeout_s: float | None = None
-    target_pids: Sequence[int] = ()
-
-    def __post_init__(self) -> None:
-        checked_name(self.name)
-        if not isinstance(self.test_type, TestType):
-            raise ConfigurationError(
-                f"test_type must be a TestType such as TestType.API_ENDPOINT, not {self.test_type!r}"
-            )
-        if self.timeout_s is not None:
-            positive_seconds("timeout_s", self.timeout_s)
-        if self.target.setup_each is not None and self.workers > 1:
-            raise ConfigurationError(
-                "setup_each is for one worker: with several, one prepares while others are measured, and the time "
-                "cannot be taken out"
-            )
-        if self.batch is not None:
-            for given, what in (
-                (self.target.is_async, "a coroutine function"),
-                (self.target.setup_each is not None, "setup_each"),
-                (self.timeout_s is not None, "timeout_s"),
-            ):
-                if given:
-                    raise ConfigurationError(f"batch does not go together with {what}: each attempt is timed alone")
-
-    @property
-    def batch(self) -> int | str | None:
-        """Calls a sample, as asked for."""
-        return self.workload.batch if isinstance(self.workload, FixedIterations) else None
-
-    @property
-    def workers(self) -> int:
-        """How many at once."""
-        return self.workload.workers if isinstance(self.workload, FixedIterations) else self.workload.users
-
-    @property
-    def execution(self) -> Execution:
-        """How attempts will be driven."""
-        if self.target.is_async:
-            return Execution.TASKS
-        # Only a thread can be left behind when an attempt exceeds its limit.
-        return Execution.THREADS if self.workers > 1 or self.timeout_s is not None else Execution.CALLER
-
-
-def checked_name(name: object) -> str:
-    """``name`` if it can be a test's.
-
-    Raises:
-        ConfigurationError: it is no text, or an empty one.
-    """
-    if not isinstance(name, str) or not name.strip():
-        raise ConfigurationError(f"test_name must be a text that is not empty, not {name!r}")
-    return name
-
-
-@dataclass(frozen=True)
-class Run:
-    """A record, and what ended it early, for the caller to raise once the record is safe."""
-
-    record: RunRecord
-    stopped_by: BaseException | None
 
 
 def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
@@ -225,13 +116,7 @@ class _Session:
         self._observer = observer
         self._quality = measure_clock(clock.now_s)
         self._fingerprint = this_machine()
-        self._sampler = Sampler(clock, request.target_pids)
-        self._collections_watch = CollectionsWatch(clock.now_s)
-        self._started_at = utc_text(clock.utc_now())
-        self._usage = SystemUsage()
-        self._collections = Collections()
-        self._own_cpu_s: float | None = None
-        self._window_open = False
+        self._observation = Observation(clock, request.target_pids)
         self._warmup: Drive | None = None
         self._measured: Drive | None = None
         self._calls_per_sample = 1
@@ -335,12 +220,12 @@ class _Session:
             timeout_s=self._request.timeout_s,
             expected_s=expected_s,
         )
-        self._measured = self._drive(load, self._checkpoint, self._close_window)
-        self._open_window()
+        self._measured = self._drive(load, self._checkpoint, self._observation.close)
+        self._observation.open()
         try:
             yield self._measured
         finally:
-            self._close_window()
+            self._observation.close()
             self.stopped_by = self.stopped_by or self._measured.stopped_by
 
     def _drive(self, load: Load, *hooks: Callable[..., None]) -> Drive:
@@ -366,21 +251,6 @@ class _Session:
                 return calls  # a batch that failed says nothing about length; the measured window will show it
             calls *= 2
         return calls
-
-    def _open_window(self) -> None:
-        self._sampler.start()
-        self._collections_watch.start()
-        self._started_at = utc_text(self._clock.utc_now())
-        self._own_cpu_s = self._clock.cpu_s()
-        self._window_open = True
-
-    def _close_window(self) -> None:
-        if not self._window_open:
-            return
-        self._window_open = False
-        self._own_cpu_s = self._clock.cpu_s() - (self._own_cpu_s or 0.0)
-        self._collections = self._collections_watch.stop()
-        self._usage = self._sampler.stop()
 
     # What was seen.
 
@@ -424,7 +294,7 @@ class _Session:
                 timeout_s=request.timeout_s,
                 execution=request.execution,
             ),
-            started_at=self._started_at,
+            started_at=self._observation.started_at,
             elapsed_ns=round(elapsed_s * NS_PER_S),
             window_ns=round(window_s * NS_PER_S),
             window_ok=window_ok,
@@ -432,8 +302,8 @@ class _Session:
             latency=recorder.latency,
             series=recorder.series,
             errors=drive.error_groups(),
-            collections=self._collections,
-            usage=self._usage,
+            collections=self._observation.collections,
+            usage=self._observation.usage,
             clock=self._quality,
             circumstances=self._circumstances(drive, partial=partial),
             fingerprint=self._fingerprint,
@@ -449,7 +319,7 @@ class _Session:
             warmup_attempts=(warmup.recorder.counts.attempts if warmup else 0) + self._calibration_calls,
             warmup_errors=warmup.error_groups() if warmup else (),
             teardown_error=self._teardown_error,
-            own_cpu_s=None if partial else self._own_cpu_s,
+            own_cpu_s=self._observation.own_cpu_s,
             event_loop=self._event_loop,
             foreign_loop=self.foreign_loop,
         )

@@ -135,7 +135,8 @@ def _session_of(result: TestResult, session_id: str, saved_at: str) -> BaselineS
         session_id=session_id,
         saved_at=saved_at,
         fingerprint=result.record.fingerprint.key,
-        metrics={name: getattr(result.metrics, name) for name in _FIGURES},
+        # Floats from the start, as they are read back: a session must not change when another is added to its file.
+        metrics={name: float(getattr(result.metrics, name)) for name in _FIGURES},
         definition=result.record.definition,
     )
 

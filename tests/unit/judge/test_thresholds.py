@@ -268,6 +268,7 @@ def test_a_percentile_limit_on_a_batched_run_is_refused_before_it_starts(
 
 def test_percentiles_are_labelled_as_people_write_them() -> None:
     assert [percentile_metric(p).label for p in (50, 99.9, 99.99)] == ["p50 latency", "p99.9 latency", "p99.99 latency"]
+    assert (METRICS["min"].percentile, METRICS["max"].percentile) == (0, 100)
     batched = make_record([MS] * 5, definition=Definition(calls_per_sample=2))
     assert math.isnan(percentile_metric(50).value(batched, metrics_of(batched)))
 

@@ -157,6 +157,7 @@ def test_damaged_buckets_are_refused(indices: list[int], counts: list[int], comp
 def test_the_outermost_buckets_are_accepted() -> None:
     assert Histogram([0, LAST_INDEX], [1, 1]).count == 2
     assert Histogram([7], [1]).count == 1
+    assert Histogram([7, 8], [1, 1]).count == 2  # neighbours
 
 
 def test_equality_looks_at_every_bucket() -> None:

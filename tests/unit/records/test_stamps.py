@@ -1,3 +1,5 @@
+from array import array
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +127,14 @@ def test_however_often_it_is_packed_nothing_is_lost(attempts: list[Attempt], dat
     assert (list(taken.starts_s), list(taken.ends_s)) == (whole.starts_s, whole.ends_s)
     assert (taken.marked, taken.marks) == (whole.marked, whole.marks)
     assert not len(packed)
+
+
+def test_packed_readings_take_eight_bytes_each() -> None:
+    packed = Stamps.packed()
+    stamps_of([Attempt(0, 5, AttemptEnd.OK)] * 100).move_to(packed)
+    for readings in (packed.starts_s, packed.ends_s):
+        assert isinstance(readings, array)
+        assert len(readings) * readings.itemsize == 800
 
 
 def test_packing_leaves_an_attempt_under_way_and_moves_what_surrounds_it() -> None:

@@ -50,6 +50,7 @@ def test_moments_are_exact_at_any_size(values: list[int]) -> None:
     ],
 )
 def test_a_sum_that_could_overflow_is_taken_apart(values: list[int], direct: bool) -> None:  # noqa: FBT001
+    assert summary._INT64_MAX == LARGEST
     assert (max(values) * len(values) <= LARGEST) is direct
     assert moments_of(_array(values)).total == sum(values)
 

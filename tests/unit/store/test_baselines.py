@@ -1,5 +1,6 @@
 """Baselines: what is kept, what is refused, and what is no baseline at all."""
 
+import difflib
 import errno
 import json
 import os
@@ -105,7 +106,8 @@ class TestSaving:
         save(path, a_result(), session="s0")
         before = path.read_text().splitlines()
         save(path, a_result(), session="s1")
-        assert set(before) - set(path.read_text().splitlines()) == set()
+        changes = difflib.ndiff(before, path.read_text().splitlines())
+        assert {line[2:].strip() for line in changes if line.startswith("- ")} <= {"}", "]"}  # they get a comma
 
     def test_by_a_link(self, path: Path, tmp_path: Path) -> None:
         (tmp_path / "link.json").symlink_to(path)
@@ -212,9 +214,8 @@ def refused(path: Path, data: bytes, expected: str = EXPECTED) -> None:
 class TestSomethingElse:
     def test_truncated_anywhere(self, path: Path) -> None:
         save(path, a_result())
-        data = path.read_bytes().rstrip()
-        for length in range(len(data)):
-            path.write_bytes(data[:length])
+        for length in reversed(range(len(path.read_bytes().rstrip()))):
+            os.truncate(path, length)
             with pytest.raises(BaselineError, match=f"byte .*{EXPECTED}"):
                 load_baseline(path)
 
@@ -249,6 +250,7 @@ class TestSomethingElse:
     @settings(max_examples=200)
     def test_arbitrary_bytes(self, tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
         path = tmp_path_factory.getbasetemp() / "arbitrary.json"
+        path.unlink(missing_ok=True)
         path.write_bytes(data)
         with pytest.raises(BaselineError, match=EXPECTED):
             load_baseline(path)

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def documented_result(**changes: Any) -> TestResult:
     record = make_record(
         SAMPLES_NS, name="get_record", metadata={"endpoint": "/records"}, fingerprint=MACHINE, **changes
     )
-    return judge(record, PerformanceThreshold(max_mean_ms=100))
+    return replace(judge(record, PerformanceThreshold(max_mean_ms=100)), findings=())  # their wording is not the point
 
 
 def is_part_of(excerpt: Any, whole: Any) -> bool:
@@ -53,7 +54,7 @@ def test_results(tmp_path: Path) -> None:
     assert is_part_of(excerpt, json.loads(encode_results([documented_result()], MACHINE, SAVED_AT)))
     (tmp_path / "results.json").write_text(EXCERPTS["results"])
     (read,) = read_results(tmp_path / "results.json")
-    assert read.metrics == documented_result().metrics or repr(read.metrics) == repr(documented_result().metrics)
+    assert repr(read.metrics) == repr(documented_result().metrics)  # NaN equals NaN here
 
 
 def test_baseline(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def everything() -> TestResult:
 
 @pytest.mark.parametrize("key", sorted(set(keys_in(json.loads(encode_results([everything()], MACHINE, SAVED_AT))))))
 def test_every_field_is_named(key: str) -> None:
-    assert f"`{key}`" in TEXT or key in {"schema"}
+    assert f"`{key}`" in TEXT or key == "schema"
 
 
 def test_limits_are_those_of_the_code() -> None:

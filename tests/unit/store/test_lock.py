@@ -166,3 +166,21 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_errors_of_the_body_pass_unchanged(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), locked(tmp_path / "baseline.json"):
         (tmp_path / "gone").read_bytes()
+
+
+def test_the_lock_file_is_removed_while_it_is_still_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removed later, it could be another's, and a third would find no lock."""
+    unlink = os.unlink
+    removed: list[str] = []
+
+    def watched(path: Path) -> None:
+        with path.open("rb") as stream, pytest.raises(BlockingIOError):
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        removed.append(path.name)
+        unlink(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", watched)
+        with locked(tmp_path / "baseline.json"):
+            pass
+    assert removed == [".baseline.json.lock"]

@@ -1,0 +1,53 @@
+"""What is observed around the attempts of a measured window: system, garbage collector, own CPU time."""
+
+from collections.abc import Sequence
+
+from paceline.core.clock import Clock, utc_text
+from paceline.engine.collections_watch import CollectionsWatch
+from paceline.records.resources import SystemUsage
+from paceline.records.run_record import Collections
+from paceline.sysmon.sampler import Sampler
+
+
+class Observation:
+    """Observes between :meth:`open` and :meth:`close`; closing twice is closing once.
+
+    Args:
+        clock: where the time comes from.
+        target_pids: processes of interest besides this one.
+
+    Attributes:
+        started_at: when the window opened, ISO 8601, UTC.
+        usage: CPU, memory, disk I/O; empty until closed.
+        collections: garbage collections; none until closed.
+        own_cpu_s: CPU seconds of this process; None until closed.
+
+    Raises:
+        ConfigurationError: a target pid is no running process.
+    """
+
+    def __init__(self, clock: Clock, target_pids: Sequence[int] = ()) -> None:
+        self._clock = clock
+        self._sampler = Sampler(clock, target_pids)
+        self._collections_watch = CollectionsWatch(clock.now_s)
+        self._opened_at_cpu_s: float | None = None
+        self.started_at = utc_text(clock.utc_now())
+        self.usage = SystemUsage()
+        self.collections = Collections()
+        self.own_cpu_s: float | None = None
+
+    def open(self) -> None:
+        """The window opens."""
+        self._sampler.start()
+        self._collections_watch.start()
+        self.started_at = utc_text(self._clock.utc_now())
+        self._opened_at_cpu_s = self._clock.cpu_s()
+
+    def close(self) -> None:
+        """The window is over; what was observed can be read now."""
+        if self._opened_at_cpu_s is None:
+            return
+        self.own_cpu_s = self._clock.cpu_s() - self._opened_at_cpu_s
+        self._opened_at_cpu_s = None
+        self.collections = self._collections_watch.stop()
+        self.usage = self._sampler.stop()
