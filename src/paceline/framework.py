@@ -46,6 +46,7 @@ class PerformanceTestFramework:
         clock: where the time comes from.
         observer: is shown the progress of each run.
         finished: results of an earlier, broken-off session that need not be measured again.
+        session_id: of this session in baselines; saving again under the same replaces. None: a new one.
 
     Attributes:
         results: all results so far, in order.
@@ -63,13 +64,14 @@ class PerformanceTestFramework:
         clock: Clock = SYSTEM_CLOCK,
         observer: Observer | None = None,
         finished: Sequence[TestResult] = (),
+        session_id: str | None = None,
     ) -> None:
         opened = (
             journal if isinstance(journal, Journal) or journal is None else Journal(checked_path("journal", journal))
         )
         self._suite = Suite(clock=clock, journal=opened, observer=observer, finished=finished)
         self._clock = clock
-        self._session_id = uuid4().hex
+        self._session_id = session_id or uuid4().hex
 
     @property
     def results(self) -> list[TestResult]:

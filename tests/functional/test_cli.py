@@ -16,7 +16,6 @@ import asyncio, pathlib, threading
 def fast(): return 1
 def broken(): raise ValueError("no such record, postgres://ann:s3cret@db/records")
 def exits(): raise SystemExit(7)
-def busy(): return sum(range(20_000))
 async def waits(): await asyncio.sleep(0.001)
 def needs(argument): return argument
 def refuses(): raise RuntimeError("the database is down")
@@ -61,7 +60,6 @@ def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (1, ["call", "operations:hangs", "--timeout", "20ms", "-w", "0"]),
         (3, ["call", "operations:fast", "--setup", "operations:refuses"]),
         (5, ["call", "operations:fast", "-d", "1ns", "-w", "0"]),
-        (6, ["call", "operations:busy", "-c", "4", "-n", "2000", "-t", "p(95)<10s"]),
         (6, ["call", "operations:fast", "--baseline", "saved.json", "--strict"]),
     ],
 )
@@ -76,7 +74,7 @@ def test_exit_codes(folder: Path, code: int, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["call", "operations:nothing"], "operations has no 'nothing'; it has broken, busy, "),
+        (["call", "operations:nothing"], "operations has no 'nothing'; it has broken, exits, "),
         (["call", "operations:constant"], "not a function"),
         (["call", "operations:needs"], "called without arguments, but needs needs some"),
         (["call", "no_such_module:f"], "there is no module 'no_such_module'"),
@@ -104,6 +102,7 @@ def test_exit_codes(folder: Path, code: int, arguments: list[str]) -> None:
         (["frobnicate"], "No such command"),
         (["report", "missing.json"], "there is no file missing.json"),
         (["report", "operations.py"], "operations.py"),
+        (["report", "."], ". is no regular file"),
     ],
 )
 def test_wrong_use_is_a_sentence_and_code_4(folder: Path, arguments: list[str], said: str) -> None:

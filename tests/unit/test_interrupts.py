@@ -202,7 +202,8 @@ class TestOnTheCallersLoop:
         check(framework, torn, attempts=3)
 
     @pytest.mark.parametrize("workers", [1, 3])
-    def test_a_cancellation(self, workers: int) -> None:
+    @pytest.mark.parametrize("timeout_s", [None, 1e6])
+    def test_a_cancellation(self, workers: int, timeout_s: float | None) -> None:
         torn = Torn()
         framework = make_framework()
         numbers = Work()
@@ -218,7 +219,7 @@ class TestOnTheCallersLoop:
 
             measuring = asyncio.create_task(
                 framework.arun_concurrent_benchmark(
-                    "load", operation, [workers, 9], 100, warmup_iterations=0, teardown=torn
+                    "load", operation, [workers, 9], 100, warmup_iterations=0, teardown=torn, timeout_s=timeout_s
                 )
             )
             await reached.wait()
@@ -227,7 +228,31 @@ class TestOnTheCallersLoop:
                 await measuring
 
         asyncio.run(main())
-        assert check(framework, torn).metrics.iterations == SIGNALLED
+        result = check(framework, torn)
+        assert (result.metrics.iterations, result.metrics.error_count) == (SIGNALLED, 0)
+
+    def test_a_cancellation_in_teardown(self) -> None:
+        framework = make_framework()
+
+        async def main() -> None:
+            reached = asyncio.Event()
+
+            async def teardown() -> None:
+                reached.set()
+                await asyncio.Event().wait()
+
+            measuring = asyncio.create_task(
+                framework.arun_benchmark("checkout", TestType.API_ENDPOINT, awaited(Work()), 100, teardown=teardown)
+            )
+            await reached.wait()
+            measuring.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await measuring
+
+        asyncio.run(main())
+        (result,) = framework.results
+        assert result.metrics.iterations == 100
+        assert "interrupted" in codes(result)
 
     def test_a_time_limit_of_the_callers_is_still_its_own(self) -> None:
         torn = Torn()

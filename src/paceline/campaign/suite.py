@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.core.findings import Finding
+from paceline.core.redaction import redact
 from paceline.engine import session
 from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.judge.comparison import Comparison, compare
@@ -13,6 +14,7 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import RunRecord
 from paceline.store.baselines import Sessions
 from paceline.store.journal import Journal
+from paceline.workload.models import AUTO
 
 
 class Suite:
@@ -22,7 +24,8 @@ class Suite:
         clock: where the time comes from.
         journal: takes each result the moment it is finished.
         observer: is shown the progress of a run.
-        finished: results of an earlier, broken-off session: a run of the same name and type is not made again.
+        finished: results of an earlier, broken-off session: a run of the same name, type and definition is not
+            made again.
 
     Attributes:
         results: in the order they were made.
@@ -80,6 +83,7 @@ class Suite:
     ) -> tuple[RunRequest, tuple[Finding, ...]]:
         if threshold is not None:
             threshold.check_measurable(batched=request.batch is not None)
+        request = replace(request, name=redact(request.name))
         taken = {result.metrics.test_name for result in self.results}
         if request.name not in taken:
             return request, ()
@@ -98,6 +102,9 @@ class Suite:
         earlier = self._finished.get(request.name)
         if earlier is None or earlier.record.test_type is not request.test_type:
             return None
+        calls = earlier.record.definition.calls_per_sample if request.batch == AUTO else request.batch
+        if earlier.record.definition != request.definition(int(calls or 1)):
+            return None  # the same name, but not what is asked for now
         self.results.append(earlier)
         return earlier
 

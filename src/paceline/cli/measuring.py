@@ -57,7 +57,13 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
     progress = Progress(quiet=options.quiet)
     command = " ".join(redact(word) for word in sys.argv[1:] if word != "--resume")
     journal, finished = _journal(command, options)
-    framework = PerformanceTestFramework(journal=journal, observer=progress, finished=finished)
+    framework = PerformanceTestFramework(
+        journal=journal,
+        observer=progress,
+        finished=finished,
+        # A session that is gone on with is still the same one: a baseline must not get its figures twice.
+        session_id=None if journal is None else journal.path.stem,
+    )
     interrupted = clean = False
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning

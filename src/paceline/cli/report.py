@@ -13,7 +13,7 @@ from paceline.report.document import document_of
 from paceline.report.text import render_text
 from paceline.store.codec import read_results
 from paceline.store.files import check_writable, write_atomically
-from paceline.store.journal import JOURNAL_SCHEMA, read_journal
+from paceline.store.journal import is_journal, read_journal
 from paceline.sysmon.fingerprint import this_machine
 
 
@@ -39,7 +39,7 @@ def command(file: Path, text_file: Path | None, no_color: bool, debug: bool) -> 
 
 def _results(file: Path) -> tuple[TestResult, ...]:
     try:
-        if _is_journal(file):
+        if is_journal(file):
             content = read_journal(file)
             for notice in content.notices:
                 click.echo(f"paceline: {notice}", err=True)
@@ -47,9 +47,3 @@ def _results(file: Path) -> tuple[TestResult, ...]:
         return read_results(file)
     except FileNotFoundError as error:
         raise FileFormatError(f"there is no file {file}") from error
-
-
-def _is_journal(file: Path) -> bool:
-    # Both forms are JSON; the first bytes of a journal say so, whatever its name.
-    with file.open("rb") as stream:
-        return JOURNAL_SCHEMA.encode() in stream.read(200)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from paceline.core.errors import ConfigurationError
-from paceline.records.run_record import Execution, RunRecord, TestType
+from paceline.records.run_record import Definition, Execution, RunRecord, TestType
 from paceline.targets.call import CallTarget
 from paceline.workload.models import ClosedLoop, FixedIterations, positive_seconds
 
@@ -86,6 +86,19 @@ class RunRequest:
     def workers(self) -> int:
         """How many at once."""
         return self.workload.workers if isinstance(self.workload, FixedIterations) else self.workload.users
+
+    def definition(self, calls_per_sample: int) -> Definition:
+        """What is asked for, as it stands in the record; ``calls_per_sample`` is known after calibration."""
+        workload = self.workload
+        return Definition(
+            iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
+            duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
+            warmup_iterations=workload.warmup_iterations,
+            workers=self.workers,
+            calls_per_sample=calls_per_sample,
+            timeout_s=self.timeout_s,
+            execution=self.execution,
+        )
 
     @property
     def execution(self) -> Execution:

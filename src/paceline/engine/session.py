@@ -17,7 +17,7 @@ from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
 from paceline.engine.threads import ThreadsDrive
 from paceline.records.error_log import ErrorGroup, ErrorLog
-from paceline.records.run_record import Circumstances, Definition, Execution, RunRecord
+from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
 from paceline.workload.models import AUTO, ClosedLoop, FixedIterations
@@ -26,6 +26,7 @@ _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
 _MOST_CALLS_PER_BATCH = 1 << 30
 _PROGRESS_S = 0.5
 _SLICE_S = 10.0
+_START_S = 1.0  # ample for a thread to begin
 
 
 def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
@@ -86,9 +87,10 @@ def _in_own_loop(session: "_Session") -> None:
 def _in_a_thread(session: "_Session") -> None:
     failure: list[BaseException] = []
     # Not Thread.join: before Python 3.13 an interrupted one takes the thread for ended while it still runs.
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     def body() -> None:
+        begun.set()
         try:
             _in_own_loop(session)
         except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
@@ -97,14 +99,16 @@ def _in_a_thread(session: "_Session") -> None:
             ended.set()
 
     thread = threading.Thread(target=body, name="paceline-own-loop", daemon=True)
-    thread.start()
     try:
+        thread.start()
         ended.wait()
     except KeyboardInterrupt as stop:
         session.stop_from_outside(stop)
+        if not begun.wait(_START_S):
+            raise  # it came before there was a thread: nothing was measured
         ended.wait()
     if failure:
-        raise failure[0]
+        raise session.stopped_by or failure[0]
 
 
 class _Session:
@@ -159,6 +163,8 @@ class _Session:
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._event_loop = type(self._loop).__module__
+        if self.stopped_by is not None and self._task is not None:
+            self._task.cancel()  # interrupted from outside before there was a task to cancel
         target = self._request.target
         with _could_not_run("setup"):
             await _call(target.setup)
@@ -276,7 +282,6 @@ class _Session:
 
     def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:
         request = self._request
-        workload = request.workload
         if drive is None:  # stopped in the warm-up
             drive = self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
         recorder = drive.snapshot() if partial else drive.recorder
@@ -285,15 +290,7 @@ class _Session:
         return RunRecord(
             name=request.name,
             test_type=request.test_type,
-            definition=Definition(
-                iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
-                duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
-                warmup_iterations=workload.warmup_iterations,
-                workers=request.workers,
-                calls_per_sample=self._calls_per_sample,
-                timeout_s=request.timeout_s,
-                execution=request.execution,
-            ),
+            definition=request.definition(self._calls_per_sample),
             started_at=self._observation.started_at,
             elapsed_ns=round(elapsed_s * NS_PER_S),
             window_ns=round(window_s * NS_PER_S),

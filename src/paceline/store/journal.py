@@ -8,6 +8,7 @@ time: appended every ten seconds, the slices of a night would make gigabytes of 
 """
 
 import contextlib
+import fcntl
 import os
 import stat
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class Journal:
         command: what is being run, for whoever finds the journal.
 
     Raises:
-        OutputError: the file cannot be opened for appending, or holds something else; it was left as it is.
+        OutputError: the file cannot be opened for appending, holds something else, or another process is
+            writing to it; it was left as it is.
     """
 
     def __init__(self, path: Path, command: str = "") -> None:
@@ -76,6 +78,7 @@ class Journal:
         except (OSError, ValueError) as error:
             raise OutputError(f"cannot write the journal {path}: {reason_of(error)}") from error
         try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._torn = self._must_begin_anew()
             sync_folder(Path(os.path.realpath(path)).parent)
             # At each opening: the first may have been torn, and the file tells when it was gone on with.
@@ -83,6 +86,9 @@ class Journal:
         except OutputError:
             self.close()
             raise
+        except BlockingIOError as error:
+            self.close()
+            raise OutputError(f"cannot write the journal {path}: another process is writing to it") from error
         except OSError as error:
             self.close()
             raise OutputError(f"cannot write the journal {path}: {reason_of(error)}") from error
@@ -171,13 +177,39 @@ def new_journal(clock: Clock, command: str, folder: Path = FOLDER) -> Journal:
 
 
 def newest_journal(command: str, folder: Path = FOLDER) -> tuple[Path, JournalContent] | None:
-    """The newest readable journal of ``command`` in ``folder``, if a run of it was broken off."""
+    """The newest readable journal of ``command`` in ``folder`` that no process is still writing to."""
     for path in sorted(folder.glob("journal-*.jsonl"), reverse=True):
+        if _in_use(path):
+            continue
         with contextlib.suppress(FileNotFoundError, FileFormatError):  # gone, or nothing to go on from
             content = read_journal(path)
             if content.command == command:
                 return path, content
     return None
+
+
+def _in_use(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return False  # gone, or not to be read: whoever reads it says so
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def is_journal(path: Path) -> bool:
+    """Whether ``path`` begins as a journal does.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        FileFormatError: it is no regular file, or cannot be read.
+    """
+    return _may_begin_a_journal(read_bounded(path)[: len(_BEGINNING)])
 
 
 def read_journal(path: Path) -> JournalContent:

@@ -183,4 +183,4 @@ def _difference(first: float | None, last: float | None) -> float | None:
 
 def _gauge(values: Sequence[float | None]) -> Gauge | None:
     known = [value for value in values if value is not None]
-    return Gauge(min(known), sum(known) / len(known), max(known)) if known else None
+    return Gauge(float(min(known)), sum(known) / len(known), float(max(known))) if known else None

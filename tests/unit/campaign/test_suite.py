@@ -103,11 +103,22 @@ class TestJournal:
 
 class TestResuming:
     def test_what_is_finished_is_not_measured_again(self) -> None:
-        earlier = judge(make_record(name="checkout"))
-        suite, work = make_suite(finished=[earlier]), Work()
-        assert suite.run(request(work, name="checkout"), None) is earlier
-        assert work.calls == 0
+        first, work = make_suite(), Work()
+        earlier = first.run(request(work, 10, name="checkout"), None)
+        suite = make_suite(finished=[earlier])
+        assert suite.run(request(work, 10, name="checkout"), None) is earlier
+        assert work.calls == 10
         assert suite.results == [earlier]
+
+    def test_another_number_of_iterations_is(self) -> None:
+        earlier = make_suite().run(request(Work(), 5, name="checkout"), None)
+        suite, work = make_suite(finished=[earlier]), Work()
+        suite.run(request(work, 10, name="checkout"), None)
+        assert work.calls == 10
+
+    def test_credentials_in_a_name_are_hidden(self) -> None:
+        result = make_suite().run(request(Work(), 5, name="http://ann:s3cret@db/records"), None)
+        assert result.metrics.test_name == "http://***@db/records"
 
     @pytest.mark.parametrize(
         "record",

@@ -112,6 +112,22 @@ class TestSharing:
         assert record.counts.ok == 5 * workers
         assert sorted(tasks.values()) == [5] * workers
 
+    @pytest.mark.parametrize("warmup_iterations", [2, 30])
+    def test_never_more_at_once_than_workers_not_even_in_the_warmup(self, warmup_iterations: int) -> None:
+        inside = 0
+        most: list[int] = []
+
+        async def operation() -> None:
+            nonlocal inside
+            inside += 1
+            most.append(inside)
+            await asyncio.sleep(0)
+            inside -= 1
+
+        record_of(request(operation, 30, warmup_iterations, workers=4))
+        assert max(most[:warmup_iterations]) == min(4, warmup_iterations)
+        assert max(most[warmup_iterations:]) == 4
+
     @pytest.mark.parametrize("wrapped", [plain, awaited])
     def test_fewer_iterations_than_workers(self, wrapped: Wrapped) -> None:
         work = Work()

@@ -407,3 +407,19 @@ class TestFolder:
         assert names_of(found[1]) == ["new"]
         assert newest_journal("run c", tmp_path) is None
         assert newest_journal("run a", tmp_path / "gone") is None
+
+
+class TestInUse:
+    def test_a_second_writer_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "journal.jsonl"
+        first = Journal(path)
+        with pytest.raises(OutputError, match="another process is writing to it"):
+            Journal(path)
+        first.close()
+        Journal(path).close()
+
+    def test_a_journal_that_is_being_written_is_not_gone_on_with(self, tmp_path: Path) -> None:
+        running = new_journal(ManualClock().as_clock(), "call it", tmp_path)
+        assert newest_journal("call it", tmp_path) is None
+        running.close()
+        assert newest_journal("call it", tmp_path) is not None

@@ -129,6 +129,7 @@ class Ticking(Scripted):
 
 
 def ticked(clock: ManualClock, samples: int) -> tuple[SystemUsage, Ticking, Sampler]:
+    clock.advance(3.0, cpu_s=3.0)  # of before
     sampler = Sampler(clock.as_clock(), interval_s=1e-4)
     probe: Any = Ticking(clock, samples)
     host: Any = Scripted(Reading())
