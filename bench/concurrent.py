@@ -9,6 +9,7 @@ from bench.figure import Figure
 from bench.loops import empty
 from bench.pairing import Spread, ratios, timed, worked
 from paceline.core.clock import SYSTEM_CLOCK
+from paceline.engine.crew import Crew
 from paceline.engine.drive import Load
 from paceline.engine.tasks import TasksDrive, loop_factory
 from paceline.engine.threads import ThreadsDrive
@@ -33,7 +34,7 @@ def pool() -> None:
 
 def threads() -> None:
     """The same attempts, each timed and recorded."""
-    ThreadsDrive(CallTarget(empty), Load(iterations=_ATTEMPTS, workers=_THREADS), SYSTEM_CLOCK).run()
+    ThreadsDrive(CallTarget(empty), Load(iterations=_ATTEMPTS, workers=_THREADS), SYSTEM_CLOCK, crew=Crew()).run()
 
 
 def framework() -> None:

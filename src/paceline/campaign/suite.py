@@ -45,7 +45,7 @@ class Suite:
         self.clock = clock
         self.journal = journal
         self._observer = _Journaling(observer or Unobserved(), journal)
-        self._finished = {result.metrics.test_name: result for result in finished if _is_whole(result)}
+        self._finished = {result.metrics.test_name: result for result in finished if is_whole(result)}
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
         """Make, judge and keep one run.

@@ -75,13 +75,13 @@ def command(
     no_color: bool,
     debug: bool,
 ) -> int:
-    r"""Benchmark a callable that needs no arguments; coroutine functions are awaited.
+    """Benchmark a callable that needs no arguments; coroutine functions are awaited.
 
     \b
     paceline call mypackage.queries:get_record -n 1000 -t 'p(95)<20ms'
     paceline call bench.py:lookup --batch auto
     paceline call mypackage.api:fetch -c 1,5,10,20 -d 10s
-    """
+    """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     if iterations is not None and duration_s is not None:
         raise ConfigurationError("--iterations and --duration exclude each other: name one")

@@ -47,12 +47,12 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(paceline.__version__, prog_name="paceline")
 def cli() -> None:
-    r"""Performance tests you can trust, from one function call to a fleet.
+    """Performance tests you can trust, from one function call to a fleet.
 
     \b
     paceline demo                               see it work
     paceline call mypackage.queries:get_record  measure a function of yours
-    """
+    """  # noqa: D301  # \b is the character that keeps click from joining the lines
 
 
 def main() -> None:
@@ -96,6 +96,8 @@ def _complain(text: str, code: int, *, debug: bool) -> int:
 def _as_interrupt(signum: int, frame: FrameType | None) -> None:
     """SIGTERM takes the way of Ctrl-C: what was measured is saved and shown."""
     del signum, frame
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as the shell sets it for a job in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.raise_signal(signal.SIGINT)
 
 

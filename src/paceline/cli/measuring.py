@@ -8,11 +8,13 @@ from pathlib import Path
 
 import click
 
+from paceline.campaign.suite import is_whole
 from paceline.cli.display import Progress, show_report
 from paceline.cli.exit_codes import exit_code_of
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import OutputError, PacelineWarning
 from paceline.core.redaction import redact
+from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
 from paceline.store.codec import encode_results
@@ -21,6 +23,8 @@ from paceline.store.journal import FOLDER, Journal, new_journal, newest_journal
 from paceline.sysmon.fingerprint import this_machine
 
 _STDOUT = Path("-")
+# What may differ between a command that was cut off and the one that goes on with it.
+_NOT_PART_OF_THE_WORK = frozenset({"--resume", "-q", "--quiet", "--no-color", "--debug"})
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
         if path is not None and path != _STDOUT:
             check_writable(path)
     progress = Progress(quiet=options.quiet)
-    command = " ".join(redact(word) for word in sys.argv[1:] if word != "--resume")
+    command = " ".join(redact(word) for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK)
     journal, finished = _journal(command, options)
     framework = PerformanceTestFramework(
         journal=journal,
@@ -91,7 +95,8 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
             path, content = broken_off
             for notice in content.notices:
                 _say(notice)
-            _say(f"going on after {len(content.results)} finished results of {path}")
+            finished = sum(is_whole(result) for result in content.results)
+            _say(f"going on after {counted(finished, 'finished result')} of {path}")
             return Journal(path), content.results
         _say("nothing to resume: there is no journal of this command; starting anew")
     try:

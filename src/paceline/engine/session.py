@@ -10,6 +10,7 @@ from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock
 from paceline.core.errors import MeasurementError
 from paceline.core.units import NS_PER_S
 from paceline.engine.caller import CallerDrive
+from paceline.engine.crew import Crew
 from paceline.engine.drive import Drive, Load
 from paceline.engine.loops import time_batches
 from paceline.engine.observation import Observation
@@ -121,6 +122,7 @@ class _Session:
         self._quality = measure_clock(clock.now_s)
         self._fingerprint = this_machine()
         self._observation = Observation(clock, request.target_pids)
+        self._crew = Crew()
         self._warmup: Drive | None = None
         self._measured: Drive | None = None
         self._calls_per_sample = 1
@@ -157,6 +159,7 @@ class _Session:
                 assert isinstance(drive, CallerDrive | ThreadsDrive)
                 drive.run()
         finally:
+            self._crew.dismiss()
             self.tear_down()
 
     async def arun(self) -> None:
@@ -235,12 +238,11 @@ class _Session:
             self.stopped_by = self.stopped_by or self._measured.stopped_by
 
     def _drive(self, load: Load, *hooks: Callable[..., None]) -> Drive:
-        kinds: dict[Execution, type[Drive]] = {
-            Execution.CALLER: CallerDrive,
-            Execution.THREADS: ThreadsDrive,
-            Execution.TASKS: TasksDrive,
-        }
-        return kinds[self._request.execution](self._request.target, load, self._clock, *hooks)
+        target, execution = self._request.target, self._request.execution
+        if execution is Execution.THREADS:
+            return ThreadsDrive(target, load, self._clock, *hooks, crew=self._crew)
+        kind = CallerDrive if execution is Execution.CALLER else TasksDrive
+        return kind(target, load, self._clock, *hooks)
 
     def _calibrated(self, batch: int | str) -> int:
         """Loops a batch: as asked, or doubled until a batch is 1,000 grains of the clock long."""

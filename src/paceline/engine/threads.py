@@ -7,6 +7,7 @@ from itertools import islice
 from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine.caller import guarded
+from paceline.engine.crew import Crew
 from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
 from paceline.engine.loops import time_calls_watched, until
 from paceline.records.stamps import Stamps
@@ -35,17 +36,18 @@ class SharedIterations:
 
 
 class _Worker:
-    """One thread and what it is writing down."""
+    """One worker and what it is writing down."""
 
     def __init__(self, drive: "ThreadsDrive", number: int) -> None:
+        self.number = number
         self.stamps = Stamps()
-        self.finished = False
+        self.started = False
+        self.finished = threading.Event()
         self.abandoned = False
         self._drive = drive
-        # A daemon: an attempt that never returns must not keep the process alive.
-        self.thread = threading.Thread(target=self._run, name=f"paceline-worker-{number}", daemon=True)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Wait for the others, then make attempts until there are no more."""
         drive = self._drive
         try:
             drive.barrier.wait()
@@ -56,7 +58,7 @@ class _Worker:
             drive.stopped_by = drive.stopped_by or error
             drive.stop.append(error)
         finally:
-            self.finished = True
+            self.finished.set()
             drive.wake.set()
 
     def _attempts(self, drive: "ThreadsDrive") -> None:
@@ -80,7 +82,11 @@ class _Worker:
 
 
 class ThreadsDrive(Drive):
-    """Drives a synchronous target by ``load.workers`` threads."""
+    """Drives a synchronous target by ``load.workers`` threads.
+
+    Args:
+        crew: the threads; a window that follows a warm-up is given the same.
+    """
 
     def __init__(
         self,
@@ -89,8 +95,11 @@ class ThreadsDrive(Drive):
         clock: Clock,
         checkpoint: Checkpoint = nothing,
         on_end: Callable[[], None] = lambda: None,
+        *,
+        crew: Crew,
     ) -> None:
         super().__init__(target, load, clock, checkpoint, on_end)
+        self._crew = crew
         self.stop: list[object] = []
         self.wake = threading.Event()
         self.folding = threading.Lock()
@@ -134,7 +143,8 @@ class ThreadsDrive(Drive):
     def _start(self) -> None:
         for number, worker in enumerate(self._workers):
             try:
-                worker.thread.start()
+                self._crew.put_to_work(number, worker.run)
+                worker.started = True
             except RuntimeError as error:
                 self.stop.append(error)
                 self.barrier.abort()
@@ -144,7 +154,7 @@ class ThreadsDrive(Drive):
 
     def _wait(self) -> None:
         look_s = _LOOK_S if self.load.timeout_s is None else min(_LOOK_S, self.load.timeout_s / 4)
-        while not all(worker.finished or worker.abandoned for worker in self._workers):
+        while not all(worker.finished.is_set() or worker.abandoned for worker in self._workers):
             self.wake.wait(look_s)
             self.wake.clear()
             self._abandon_late()
@@ -160,10 +170,11 @@ class ThreadsDrive(Drive):
             stamps = worker.stamps
             complete = len(stamps.ends_s)
             # Read in this order: the start is appended first, so one more start than ends is an attempt under way.
-            if worker.finished or worker.abandoned or len(stamps.starts_s) <= complete:
+            if worker.finished.is_set() or worker.abandoned or len(stamps.starts_s) <= complete:
                 continue
             if now_s - stamps.starts_s[complete] >= limit_s and len(stamps.ends_s) == complete:
                 worker.abandoned = True
+                self._crew.forget(worker.number)
                 self.abandoned += 1
                 self.stop.append(worker)
                 left = stamps.copy(complete)  # the attempt may end at this very moment: it counts once, as late
@@ -178,8 +189,8 @@ class ThreadsDrive(Drive):
         self.barrier.abort()
         end_s = self.clock.now_s() + _GRACE_S
         for worker in self._workers:
-            if worker.thread.ident is not None:
-                worker.thread.join(max(0.0, end_s - self.clock.now_s()))
+            if worker.started and not worker.finished.wait(max(0.0, end_s - self.clock.now_s())):
+                self._crew.forget(worker.number)
 
 
 def _interpreter_locked() -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from paceline.engine.crew import Crew
 from paceline.engine.drive import Load
 from paceline.engine.threads import ThreadsDrive
 from paceline.targets.call import CallTarget
@@ -113,9 +114,11 @@ class TestThreads:
             def append(self, item: object) -> None:
                 super().append(item)
                 gate.set()
-                drive._workers[0].thread.join(PATIENCE_S)
+                drive._workers[0].finished.wait(PATIENCE_S)
 
-        drive = ThreadsDrive(CallTarget(operation), Load(iterations=9, timeout_s=LIMIT_S), clock.as_clock())
+        drive = ThreadsDrive(
+            CallTarget(operation), Load(iterations=9, timeout_s=LIMIT_S), clock.as_clock(), crew=Crew()
+        )
         drive.stop = Stop()
         drive.run()
         assert (drive.recorder.counts.attempts, drive.recorder.counts.timeouts) == (1, 1)

@@ -77,6 +77,12 @@ def test_attempt_abandoned(workers: int, seen: str | None) -> None:
     assert finding is None or finding.serious
 
 
+def test_attempt_abandoned_in_a_record_without_a_limit() -> None:
+    finding = _found("attempt-abandoned", make_record(circumstances=Circumstances(abandoned_workers=1)))
+    assert finding is not None
+    assert finding.seen.startswith("1 attempt did not return within 0 s;")
+
+
 def test_warmup_failed() -> None:
     errors = (ErrorGroup("ValueError", "bad", 2), ErrorGroup("503", "", 1))
     finding = _found("warmup-failed", _around(warmup_attempts=10, warmup_errors=errors))
