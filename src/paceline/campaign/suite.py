@@ -118,7 +118,8 @@ class Suite:
         return result
 
 
-def _is_whole(result: TestResult) -> bool:
+def is_whole(result: TestResult) -> bool:
+    """Whether a run came to its end."""
     return result.record.circumstances.interruption is None
 
 
