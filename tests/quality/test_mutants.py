@@ -46,6 +46,7 @@ def test_each_operator_makes_its_changes(source: str, changed: set[str]) -> None
         "x = f'{y:{z}.3f}'",
         "zip(a, b, strict=True)",
         "import x",
+        "def f():\n    return None",
     ],
 )
 def test_what_is_no_behaviour_is_left_alone(source: str) -> None:

@@ -141,6 +141,18 @@ def time_batches(
     stamps.last_value = value
 
 
+def empty_loop_s(now_s: Callable[[], float], calls: int, repeats: int = 5) -> float:
+    """What the loop of :func:`time_batches` costs without a call in it, per call: the least of ``repeats``."""
+    took_s = []
+    for _ in repeat(None, repeats):
+        rest = repeat(None, calls)
+        start = now_s()
+        for _ in rest:
+            pass
+        took_s.append(now_s() - start)
+    return min(took_s) / calls
+
+
 def time_awaits(
     operation: Callable[[], Awaitable[object]],
     tickets: Iterable[object],

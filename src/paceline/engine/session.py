@@ -12,7 +12,7 @@ from paceline.core.units import NS_PER_S
 from paceline.engine.caller import CallerDrive
 from paceline.engine.crew import Crew
 from paceline.engine.drive import Drive, Load
-from paceline.engine.loops import time_batches
+from paceline.engine.loops import empty_loop_s, time_batches
 from paceline.engine.observation import Observation
 from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
@@ -127,6 +127,7 @@ class _Session:
         self._measured: Drive | None = None
         self._calls_per_sample = 1
         self._calibration_calls = 0
+        self._empty_loop_ns: float | None = None
         self._teardown_error: ErrorGroup | None = None
         self._event_loop: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -220,6 +221,7 @@ class _Session:
                 return
         if self._request.batch is not None:
             self._calls_per_sample = self._calibrated(self._request.batch)
+            self._empty_loop_ns = empty_loop_s(self._clock.now_s, self._calls_per_sample) * NS_PER_S
             expected_s = expected_s and expected_s * self._calls_per_sample
         load = Load(
             iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
@@ -319,6 +321,7 @@ class _Session:
             warmup_errors=warmup.error_groups() if warmup else (),
             teardown_error=self._teardown_error,
             own_cpu_s=self._observation.own_cpu_s,
+            empty_loop_ns=self._empty_loop_ns,
             event_loop=self._event_loop,
             foreign_loop=self.foreign_loop,
         )

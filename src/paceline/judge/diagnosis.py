@@ -1,5 +1,6 @@
 """Findings about the validity of a run: is the number about what the user thinks it is about?"""
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from statistics import median
@@ -16,6 +17,8 @@ _GRAINS_PER_CALL = 200  # below that reading the clock is more than 0.5 % of the
 _ITERATIONS_PER_WORKER = 20  # below that start and drain of the workers are a large part of the window
 _SHORTEST_CPU_WINDOW_S = 0.05  # below that the start of threads is a large part of the CPU used
 _ONE_CORE = (0.85, 1.15)
+_FULL_HOST = 0.9  # of all cores
+_OTHERS_SHARE = 0.2  # of all cores, by processes that are neither this one nor a target
 _GC_SHARE = 0.01
 _TREND_BLOCKS = 10
 _TREND_SAMPLES_PER_BLOCK = 10
@@ -114,6 +117,23 @@ def _one_core_only(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding
         )
 
 
+def _host_busy(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
+    usage = record.usage
+    levels = [each.cpu_percent for each in (usage.host, usage.process, *usage.targets)]
+    host, *ours = [math.nan if level is None else level.mean for level in levels]
+    capacity, others = 100.0 * (usage.cpu_count or math.nan), host - sum(ours)
+    if not (host >= _FULL_HOST * capacity and others >= _OTHERS_SHARE * capacity):
+        return  # also when something of it is unknown
+    several = record.definition.workers > 1
+    yield Finding(
+        code="host-busy",
+        seen=f"The machine was full ({host:.0f} % of {capacity:.0f} %), {others:.0f} % of it by other processes.",
+        why="Attempts waited for a core, which is in their latency"
+        + (", and whether the workers waited for the interpreter lock cannot be told." if several else "."),
+        advice="Measure while nothing else runs; name the server's pid in target_pids if it is one of the others.",
+    )
+
+
 def _few_iterations(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
     workers, asked = record.definition.workers, record.definition.iterations
     if workers == 1 or asked is None or asked >= _ITERATIONS_PER_WORKER * workers:
@@ -132,12 +152,16 @@ def _short_operation(record: RunRecord, metrics: PerformanceMetrics) -> Iterator
     grain_ns, median_ns = record.clock.grain_ns, metrics.median_time_ms * NS_PER_MS
     if record.definition.calls_per_sample > 1 or not median_ns < _GRAINS_PER_CALL * grain_ns:
         return
+    counts = record.counts
+    can_be_batched = record.definition.execution is Execution.CALLER and not counts.hits and not counts.misses
     yield Finding(
         code="clock-too-coarse",
         seen=f"A call takes {format_ms(metrics.median_time_ms)} (median); the clock resolves "
         f"{format_ms(grain_ns / NS_PER_MS)} a reading.",
         why="A good part of each sample is the timing itself.",
-        advice="Time several calls together: batch='auto' (on the command line --batch auto).",
+        advice="Time several calls together: batch='auto' (on the command line --batch auto)."
+        if can_be_batched
+        else "Let the operation do more, for example several reads, so that timing it weighs less.",
     )
 
 
@@ -165,8 +189,8 @@ def _not_steady(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
     direction = "rose" if found.relative_change > 0 else "fell"
     yield Finding(
         code="not-steady",
-        seen=f"Latency {direction} by {abs(found.relative_change):.0%} in the course of the run "
-        f"(block medians from {format_ms(points[0] / NS_PER_MS)} to {format_ms(points[-1] / NS_PER_MS)}).",
+        seen=f"Latency {direction} in the course of the run: the median of its first tenth is "
+        f"{format_ms(points[0] / NS_PER_MS)}, of its last {format_ms(points[-1] / NS_PER_MS)}.",
         why="One figure for a run that changes describes neither its beginning nor its end.",
         advice="More warm-up if it fell; if it rose, look for something that fills up or leaks.",
     )
@@ -243,7 +267,7 @@ def _too_few_samples(record: RunRecord, threshold: PerformanceThreshold | None) 
         needed = round(_TAIL_SAMPLES / (1 - weak[-1] / 100))
         yield Finding(
             code="few-samples",
-            seen=f"{' and '.join(f'p{p:g}' for p in weak)} of {count:,} samples.",
+            seen=f"{' and '.join(f'p{p:g}' for p in weak)} of {counted(count, 'sample')}.",
             why=f"Fewer than {_TAIL_SAMPLES} samples lie beyond it: the figure is mostly chance.",
             advice=f"Ask for at least {needed:,} iterations to rely on p{weak[-1]:g}.",
         )
@@ -256,6 +280,7 @@ _CHECKS: tuple[_Check, ...] = (
     _warmup_failed,
     _teardown_failed,
     _one_core_only,
+    _host_busy,
     _few_iterations,
     _short_operation,
     _collections,

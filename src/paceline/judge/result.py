@@ -93,7 +93,8 @@ def judge(
     broken = violations_of(threshold, record, metrics)
     if not record.counts.ok:
         attempts = record.counts.attempts
-        message = f"no attempt was ok: all {attempts} failed" if attempts else "nothing was measured: no attempt ended"
+        failed = f"all {attempts} failed" if attempts > 1 else "the only one failed"
+        message = f"no attempt was ok: {failed}" if attempts else "nothing was measured: no attempt ended"
         broken = (Violation("ok attempts", 0.0, 1.0, "attempts", message), *broken)
     findings = sorted((*noted, *diagnose(record, metrics, threshold)), key=lambda finding: not finding.serious)
     comparison = compare(metrics, baseline, record.fingerprint.key)

@@ -105,6 +105,11 @@ class Limit:
     sign: str
     bound: float
 
+    @property
+    def text(self) -> str:
+        """For people: ``p95 latency <= 100 ms``."""
+        return f"{self.metric.label} {self.sign} {_bound_text(self)}"
+
     def holds(self, value: float) -> bool:
         """Whether ``value`` keeps the limit; NaN never does."""
         return _COMPARE[self.sign](value, self.bound)
@@ -310,13 +315,22 @@ _BREAKS = {"<": "is not below", "<=": "exceeds", ">": "is not above", ">=": "is 
 
 def _violation(limit: Limit, value: float) -> Violation:
     unit, suffix = limit.metric.unit, _SUFFIX[limit.metric.unit]
-    shown, bound = (_exact_product(number, "100") if unit == "share" else number for number in (value, limit.bound))
+    shown, bound = (_as_shown(number, unit) for number in (value, limit.bound))
     if math.isnan(value):
         seen = "could not be measured in this run; it is held against"
     else:
         seen = f"{_told_apart(shown, bound)}{suffix} {_BREAKS[limit.sign]}"
-    message = f"{limit.metric.label} {seen} the limit of {_rounded(bound, _AS_WRITTEN)}{suffix} ({limit.source})"
+    message = f"{limit.metric.label} {seen} the limit of {_bound_text(limit)} ({limit.source})"
     return Violation(limit.source, None if math.isnan(value) else value, limit.bound, unit, message)
+
+
+def _bound_text(limit: Limit) -> str:
+    unit = limit.metric.unit
+    return f"{_rounded(_as_shown(limit.bound, unit), _AS_WRITTEN)}{_SUFFIX[unit]}"
+
+
+def _as_shown(value: float, unit: str) -> float:
+    return _exact_product(value, "100") if unit == "share" else value
 
 
 _AS_WRITTEN = 15  # digits that every number people write survives as a float

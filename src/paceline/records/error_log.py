@@ -3,11 +3,13 @@
 import threading
 import traceback
 from dataclasses import dataclass
+from types import TracebackType
 
 from paceline.core.redaction import redact
 
 MOST_GROUPS = 100
 _MESSAGE_LENGTH = 500
+_OWN_LOOPS = ("paceline.engine.",)
 _TRACEBACK_LENGTH = 8_000
 OTHER_KIND = "(other)"
 
@@ -71,11 +73,19 @@ def _message_of(error: BaseException) -> str:
         return f"<message unavailable: its __str__ raised {type(broken).__name__}>"
 
 
+def _from_the_operation_on(frames: TracebackType | None) -> TracebackType | None:
+    """Without the timing loop's own frames, unless there are no others."""
+    rest = frames
+    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith(_OWN_LOOPS):
+        rest = rest.tb_next
+    return rest or frames
+
+
 def _traceback_of(error: BaseException | None) -> str:
     if error is None:
         return ""
     try:
-        lines = traceback.format_exception(type(error), error, error.__traceback__)
+        lines = traceback.format_exception(type(error), error, _from_the_operation_on(error.__traceback__))
     except Exception as broken:  # noqa: BLE001  # the same foreign __str__ is called here
         return f"<traceback unavailable: formatting it raised {type(broken).__name__}>"
     text = redact("".join(lines))

@@ -75,6 +75,7 @@ class Circumstances:
         warmup_errors: failures among them.
         teardown_error: what ``teardown`` raised.
         own_cpu_s: CPU seconds of this process in the window, from the fine-grained process clock.
+        empty_loop_ns: what the loop of a batch costs without a call in it, per call; part of the figures.
         event_loop: module of the event loop that ran the tasks.
         foreign_loop: whether the caller's own running loop had to wait meanwhile.
     """
@@ -85,6 +86,7 @@ class Circumstances:
     warmup_errors: tuple[ErrorGroup, ...] = ()
     teardown_error: ErrorGroup | None = None
     own_cpu_s: float | None = None
+    empty_loop_ns: float | None = None
     event_loop: str | None = None
     foreign_loop: bool = False
 

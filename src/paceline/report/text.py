@@ -1,6 +1,7 @@
 """The report as text: aligned, readable at 80 columns, the worst first."""
 
 import math
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
 
@@ -8,6 +9,7 @@ from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, 
 from paceline.judge.comparison import Comparison
 from paceline.judge.result import TestResult, TestStatus
 from paceline.records.resources import ResourceUsage
+from paceline.records.run_record import Execution
 from paceline.report.document import Document
 
 WIDTH = 80
@@ -15,6 +17,9 @@ _NAME_WIDTH = 27
 _RATE_WIDTH = 9
 _LABEL_WIDTH = 12
 _MOST_TRACEBACK_LINES = 12
+_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:ns|us|ms|s|MB|%|M|ok/s)(?:[^\w]|$))")
+_WORKER = {Execution.CALLER: "worker", Execution.THREADS: "thread", Execution.TASKS: "task"}
+_TOLD_WINDOW = 0.9  # of the whole run: where the window of the throughput is shorter, that is said
 _MARK = {TestStatus.PASSED: "passed", TestStatus.WARNING: "WARNING", TestStatus.FAILED: "FAILED"}
 
 
@@ -54,7 +59,7 @@ def _summary(document: Document) -> Iterator[str]:
     for result in document.results:
         metrics = result.metrics
         yield _row(
-            shortened(metrics.test_name, _NAME_WIDTH),
+            squeezed(metrics.test_name, _NAME_WIDTH),
             format_ms(metrics.median_time_ms),
             format_ms(metrics.p95_time_ms),
             format_ms(metrics.p99_time_ms),
@@ -94,7 +99,7 @@ def _comparisons(document: Document) -> Iterator[str]:
             comparison.p99_change_pct,
             comparison.throughput_change_pct,
         )
-        name = shortened(result.metrics.test_name, _NAME_WIDTH)
+        name = squeezed(result.metrics.test_name, _NAME_WIDTH)
         yield f"{name:<{_NAME_WIDTH}} " + " ".join(f"{_change(change):>9}" for change in changes)
         sessions = counted(comparison.sessions, "session")
         reasons[f"{comparison.verdict.value} (against {sessions}): {comparison.reason}"] = None
@@ -112,6 +117,7 @@ def _details(document: Document) -> Iterator[str]:
 
 def _test(result: TestResult) -> Iterator[str]:
     yield from _labelled("run", _how(result))
+    yield from _labelled("limits", _limits(result))
     yield from _latency(result)
     yield from _labelled("throughput", _throughput(result))
     yield from _system(result)
@@ -131,14 +137,24 @@ def _test(result: TestResult) -> Iterator[str]:
 
 def _how(result: TestResult) -> str:
     definition, metrics = result.record.definition, result.metrics
-    parts = [f"{metrics.test_type}: {metrics.iterations:,} attempts in {format_ms(metrics.total_duration_sec * 1e3)}"]
+    took = format_ms(metrics.total_duration_sec * 1e3)
+    parts = [f"{metrics.test_type}: {counted(metrics.iterations, 'attempt')} in {took}"]
     if definition.workers > 1 or definition.duration_s is not None:
-        parts.append(counted(definition.workers, "worker"))
+        parts.append(counted(definition.workers, _WORKER[definition.execution]))
     if definition.calls_per_sample > 1:
-        parts.append(f"in batches of {definition.calls_per_sample:,} (figures are batch means)")
+        empty_ns = result.record.circumstances.empty_loop_ns
+        loop = "" if empty_ns is None else f", of which the loop is {format_ms(empty_ns / NS_PER_MS)}"
+        parts.append(f"in batches of {definition.calls_per_sample:,} (figures are batch means{loop})")
     if result.record.circumstances.warmup_attempts:
         parts.append(f"after {result.record.circumstances.warmup_attempts:,} of warm-up")
     return ", ".join(parts)
+
+
+def _limits(result: TestResult) -> str:
+    limits = () if result.threshold is None else result.threshold.limits()
+    broken = {violation.source for violation in result.broken_limits}
+    told = [f"{limit.text}{' BROKEN' if limit.source in broken else ''}" for limit in limits]
+    return ", ".join(told) or "none were set"
 
 
 def _latency(result: TestResult) -> Iterator[str]:
@@ -160,16 +176,18 @@ def _latency(result: TestResult) -> Iterator[str]:
 
 
 def _throughput(result: TestResult) -> str:
-    metrics = result.metrics
+    metrics, record = result.metrics, result.record
     text = f"{format_count(metrics.throughput_ops_per_sec)} ok/s"
+    if record.window_ns < _TOLD_WINDOW * record.elapsed_ns:
+        text += f" in the {format_ms(record.window_ns / NS_PER_MS)} while there was work left to start"
     if metrics.error_count:
         text += (
             f" ({format_count(metrics.attempts_per_sec)} attempts/s), "
             f"{metrics.error_count:,} of {metrics.iterations:,} failed ({_share(metrics.error_rate)})"
         )
     if not math.isnan(metrics.hit_rate):
-        counts = result.record.counts
-        text += f"; hit rate {metrics.hit_rate:.1%} ({counts.hits:,} hits, {counts.misses:,} misses)"
+        counts = record.counts
+        text += f"; hit rate {_share(metrics.hit_rate)} ({counts.hits:,} hits, {counts.misses:,} misses)"
     return text
 
 
@@ -194,8 +212,6 @@ def _system(result: TestResult) -> Iterator[str]:
 def _usage(usage: ResourceUsage) -> str:
     cpu = "unknown" if usage.cpu_percent is None else f"{usage.cpu_percent.mean:.0f} %"
     memory = "unknown" if usage.memory_bytes is None else f"{usage.memory_bytes.maximum / BYTES_PER_MB:,.0f} MB"
-    if usage.memory_percent is not None:
-        memory += f" ({usage.memory_percent.maximum:.0f} %)"
     read, written = (
         "unknown" if count is None else f"{count / BYTES_PER_MB:,.1f} MB"
         for count in (usage.disk_read_bytes, usage.disk_write_bytes)
@@ -214,30 +230,33 @@ def _labelled(label: str, text: str) -> Iterator[str]:
 
 
 def _wrapped(text: str, first: str) -> Iterable[str]:
-    return textwrap.wrap(
-        printable(text),
-        WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_on_hyphens=False,
-    ) or [first.rstrip()]
+    # A number stays with its unit: textwrap does not break at the no-break space.
+    text = _NUMBER_AND_UNIT.sub("\u00a0", printable(text))
+    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines] or [first.rstrip()]
 
 
 def _change(percent: float) -> str:
     if math.isnan(percent):
         return "–"
     percent = round(percent, 1) + 0.0  # no "-0.0 %"
-    return f"{percent:+.1f} %" if percent < 9_999 else f"{percent:+.0e} %"  # noqa: PLR2004  # the column's width
+    if percent < 999.95:  # noqa: PLR2004  # from tenfold on a factor says it better, and fits the column
+        return f"{percent:+.1f} %"
+    factor = percent / 100 + 1
+    return f"x {factor:,.0f}" if factor < 99_999 else f"x {factor:.0e}"  # noqa: PLR2004
 
 
 def _rate(per_second: float) -> str:
     text = format_count(per_second)
-    return text if len(text) <= _RATE_WIDTH else f"{per_second:.3g}"
+    if len(text) <= _RATE_WIDTH:
+        return text
+    millions = f"{per_second / 1e6:,.1f} M"
+    return millions if len(millions) <= _RATE_WIDTH else f"{per_second:.3g}"
 
 
 def _share(share: float) -> str:
-    if share == 0:
-        return "0 %"
+    if share in {0, 1}:
+        return f"{share:.0%}".replace("%", " %")
     return f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"  # noqa: PLR2004
 
 
@@ -246,6 +265,15 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
     )
+
+
+def squeezed(text: str, width: int) -> str:
+    """``text`` on one line of at most ``width`` characters, shortened in its middle: names differ at their ends."""
+    line = printable(text.replace("\n", "\\n"))
+    if len(line) <= width:
+        return line
+    tail = (width - 1) // 2 + 2
+    return f"{line[: width - 1 - tail]}…{line[-tail:]}"
 
 
 def shortened(text: str, width: int) -> str:

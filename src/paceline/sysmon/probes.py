@@ -4,6 +4,7 @@ What is dear to read (the host's disks 0.11 ms, the list of children 1 ms) is re
 """
 
 import contextlib
+import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -106,7 +107,8 @@ class ProcessProbe:
             memory_percent=None if memory is None else 100 * memory / self._memory_total,
             read_bytes=whole(_total([reading.read_bytes for reading in readings])),
             write_bytes=whole(_total([reading.write_bytes for reading in readings])),
-            switches=whole(_total([reading.switches for reading in readings])),
+            # Of this process the kernel tells all threads together, of others only the main thread.
+            switches=None if self._own_cpu_s is None else _own_switches(),
         )
 
     def _find_children(self) -> list["psutil.Process"]:
@@ -142,7 +144,6 @@ def _read_process(process: "psutil.Process", own_cpu_s: Callable[[], float] | No
     with process.oneshot():
         times = process.cpu_times()
         memory = process.memory_info()
-        switches = process.num_ctx_switches()
         disk = None
         with contextlib.suppress(psutil.AccessDenied, AttributeError, NotImplementedError):
             disk = process.io_counters()  # macOS has none; Linux tells only the owner
@@ -152,8 +153,12 @@ def _read_process(process: "psutil.Process", own_cpu_s: Callable[[], float] | No
             memory_bytes=memory.rss,
             read_bytes=disk.read_bytes if disk else None,
             write_bytes=disk.write_bytes if disk else None,
-            switches=switches.voluntary + switches.involuntary,
         )
+
+
+def _own_switches() -> int:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_nvcsw + usage.ru_nivcsw
 
 
 def _total(values: Sequence[float | None]) -> float | None:

@@ -90,7 +90,7 @@ class Sampler:
             )
         )
         return SystemUsage(
-            host=_at_least(host, process, window_s),
+            host=_plausible(host, process, window_s),
             process=process,
             targets=tuple(targets),
             cpu_count=os.cpu_count(),
@@ -153,17 +153,17 @@ def _usage_of(subject: str, pid: int | None, readings: Sequence[tuple[float, Rea
     )
 
 
-def _at_least(host: ResourceUsage, process: ResourceUsage, window_s: float) -> ResourceUsage:
-    """The host's CPU, which contains this process's.
+def _plausible(host: ResourceUsage, process: ResourceUsage, window_s: float) -> ResourceUsage:
+    """The host's CPU, which contains this process's and cannot exceed all cores.
 
-    The host's counters tick every 10 ms: in a window of a few ticks they say anything from 0 to several times
-    all cores. There this process's own, exact CPU time stands in, as the least the host must have used.
+    The host's counters tick every 10 ms: over a window of a few ticks they say anything from 0 to several times
+    all cores, so there the host's CPU is unknown.
     """
-    cores = os.cpu_count()
-    if host.cpu_percent is None or process.cpu_percent is None or process.cpu_s is None or not cores:
-        return host
     if window_s < _SHORTEST_HOST_WINDOW_S:
-        return replace(host, cpu_s=process.cpu_s, cpu_percent=process.cpu_percent)
+        return replace(host, cpu_s=None, cpu_percent=None)
+    cores = os.cpu_count()
+    if host.cpu_percent is None or process.cpu_percent is None or not cores:
+        return host
     most = 100.0 * cores
     mean = min(max(host.cpu_percent.mean, process.cpu_percent.mean), most)
     low, high = min(host.cpu_percent.minimum, mean), min(max(host.cpu_percent.maximum, mean), most)

@@ -77,12 +77,6 @@ def test_attempt_abandoned(workers: int, seen: str | None) -> None:
     assert finding is None or finding.serious
 
 
-def test_attempt_abandoned_in_a_record_without_a_limit() -> None:
-    finding = _found("attempt-abandoned", make_record(circumstances=Circumstances(abandoned_workers=1)))
-    assert finding is not None
-    assert finding.seen.startswith("1 attempt did not return within 0 s;")
-
-
 def test_warmup_failed() -> None:
     errors = (ErrorGroup("ValueError", "bad", 2), ErrorGroup("503", "", 1))
     finding = _found("warmup-failed", _around(warmup_attempts=10, warmup_errors=errors))
@@ -137,6 +131,61 @@ def test_one_core_only(
         assert finding.seen == f"{workers} workers together used {(own_cpu_s or 0) / elapsed_s:.2f} cores."
 
 
+def _gauge(percent: float | None) -> Gauge | None:
+    return None if percent is None else Gauge(0.0, percent, 1_000.0)
+
+
+@pytest.mark.parametrize(
+    ("host", "process", "targets", "cores", "found"),
+    [
+        (180.0, 140.0, (), 2, True),  # 90 % of two cores, 20 % by others
+        (179.0, 100.0, (), 2, False),
+        (180.0, 141.0, (), 2, False),
+        (180.0, 100.0, (40.0,), 2, True),
+        (180.0, 100.0, (41.0,), 2, False),
+        (180.0, 60.0, (40.0, 40.0), 2, True),
+        (180.0, 100.0, (), 4, False),
+        (95.0, 10.0, (), 1, True),
+        (None, 10.0, (), 1, False),
+        (95.0, None, (), 1, False),
+        (95.0, 10.0, (None,), 1, False),
+        (95.0, 10.0, (), None, False),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_host_busy(
+    host: float | None,
+    process: float | None,
+    targets: tuple[float | None, ...],
+    cores: int | None,
+    found: bool,  # noqa: FBT001
+    workers: int,
+) -> None:
+    usage = SystemUsage(
+        host=ResourceUsage("host", cpu_percent=_gauge(host)),
+        process=ResourceUsage("process", cpu_percent=_gauge(process)),
+        targets=tuple(ResourceUsage("target", cpu_percent=_gauge(level)) for level in targets),
+        cpu_count=cores,
+    )
+    finding = _found("host-busy", make_record(usage=usage, definition=Definition(iterations=2_000, workers=workers)))
+    assert (finding is not None) is found
+    if finding is not None:
+        assert ("interpreter lock" in finding.why) is (workers == 2)
+        assert not finding.serious
+
+
+def test_host_busy_says_how_full_and_by_whom() -> None:
+    usage = SystemUsage(
+        host=ResourceUsage("host", cpu_percent=_gauge(196.4)),
+        process=ResourceUsage("process", cpu_percent=_gauge(50.0)),
+        targets=(ResourceUsage("target", cpu_percent=_gauge(46.0)),),
+        cpu_count=2,
+    )
+    finding = _found("host-busy", make_record(usage=usage))
+    assert finding is not None
+    assert finding.seen == "The machine was full (196 % of 200 %), 100 % of it by other processes."
+
+
 @pytest.mark.parametrize(
     ("iterations", "workers", "why"),
     [
@@ -184,6 +233,23 @@ def test_clock_too_coarse(
     finding = _found("clock-too-coarse", make_record([median_ns] * 2_000, clock=quality, definition=definition))
     assert (finding is not None) is found
     assert finding is None or not finding.serious
+
+
+@pytest.mark.parametrize(
+    ("execution", "hits", "misses", "batch"),
+    [(CALLER, 0, 0, True), (CALLER, 1, 0, False), (CALLER, 0, 1, False), (THREADS, 0, 0, False), (TASKS, 0, 0, False)],
+)
+def test_clock_too_coarse_advises_batches_where_they_can_be(
+    execution: Execution,
+    hits: int,
+    misses: int,
+    batch: bool,  # noqa: FBT001
+) -> None:
+    definition = Definition(iterations=2_000, execution=execution)
+    finding = _found("clock-too-coarse", make_record([100] * 2_000, definition=definition, hits=hits, misses=misses))
+    assert finding is not None
+    assert ("batch='auto'" in finding.advice) is batch
+    assert ("do more" in finding.advice) is not batch
 
 
 def test_clock_too_coarse_says_both_times() -> None:
@@ -300,7 +366,7 @@ _P95, _P99 = PerformanceThreshold(max_p95_ms=9), PerformanceThreshold(max_p99_ms
         (999, None, "p99 of 999 samples.", 1_000),
         (200, None, "p99 of 200 samples.", 1_000),
         (199, None, "p95 and p99 of 199 samples.", 1_000),
-        (1, None, "p95 and p99 of 1 sample", 1_000),
+        (1, None, "p95 and p99 of 1 sample.", 1_000),
         (0, None, None, None),
         (200, _P95, None, None),
         (199, _P95, "p95 of 199 samples.", 200),

@@ -34,11 +34,12 @@ def _line(change: float) -> list[float]:
     [
         (_line(0.0), None),
         (_line(0.099), None),
-        (_line(0.101), "rose by 10% in the course of the run (block medians from 950 us to 1.05 ms)."),
-        (_line(-0.5), "fell by 50% in the course of the run (block medians from 1.25 ms to 750 us)."),
+        ([10_000 * (171 + 2 * number) for number in range(10)], "rose in"),  # exactly
+        (_line(0.101), "rose in the course of the run: the median of its first tenth is 950 us, of its last 1.05 ms."),
+        (_line(-0.5), "fell in the course of the run: the median of its first tenth is 1.25 ms, of its last 750 us."),
         # Six swaps of neighbours, of ten in order: the p-value is 0.0091 with 8 of 45 pairs reversed, 0.0143 with 9.
-        ([MS * (1 + level / 9) for level in (1, 0, 3, 2, 5, 4, 7, 6, 9, 8)], "rose by"),
-        ([MS * (1 + level / 9) for level in (4, 0, 1, 2, 3, 9, 5, 6, 7, 8)], "rose by"),  # 8 reversed
+        ([MS * (1 + level / 9) for level in (1, 0, 3, 2, 5, 4, 7, 6, 9, 8)], "rose in"),
+        ([MS * (1 + level / 9) for level in (4, 0, 1, 2, 3, 9, 5, 6, 7, 8)], "rose in"),  # 8 reversed
         ([MS * (1 + level / 9) for level in (4, 0, 1, 3, 2, 9, 5, 6, 7, 8)], None),  # 9 reversed
         ([MS] * 5 + [9 * MS] + [MS] * 4, None),  # an outlier
     ],
@@ -61,7 +62,7 @@ def test_not_steady_says_block_medians_per_call() -> None:
     record = make_record(_stairs(_line(0.5), each=11), definition=Definition(iterations=110, calls_per_sample=5))
     finding = _not_steady(record)
     assert finding is not None
-    assert finding.seen.endswith("(block medians from 150 us to 250 us).")
+    assert finding.seen.endswith("tenth is 150 us, of its last 250 us.")
 
 
 def _sliced(levels_ns: Sequence[float], each: int = 10, calls: int = 1) -> RunRecord:
@@ -80,17 +81,20 @@ def _sliced(levels_ns: Sequence[float], each: int = 10, calls: int = 1) -> RunRe
 @pytest.mark.parametrize(
     ("record", "seen"),
     [
-        (_sliced(_line(0.5)), "(block medians from 750 us to 1.25 ms)."),
-        (_sliced(_line(0.5), calls=5), "(block medians from 150 us to 250 us)."),
+        (_sliced(_line(0.5)), "tenth is 750 us, of its last 1.25 ms."),
+        (_sliced(_line(0.5), calls=5), "tenth is 150 us, of its last 250 us."),
         (_sliced(_line(0.5), each=9), None),  # too few in each slice
         (_sliced(_line(0.5)[:4] + [MS] * 0), None),  # too few slices
         (_sliced(_line(0.05)), None),
         (_sliced([]), None),
         # 25 slices are twelve blocks of two; the last slice is of no block.
-        (_sliced([MS * (1 + number / 10) for number in range(24)] + [50 * MS]), "from 1.05 ms to 3.25 ms)."),
+        (
+            _sliced([MS * (1 + number / 10) for number in range(24)] + [50 * MS]),
+            "tenth is 1.05 ms, of its last 3.25 ms.",
+        ),
         # 19 slices are not two of anything: a block each.
-        (_sliced([MS * (1 + number / 10) for number in range(19)]), "from 1 ms to 2.8 ms)."),
-        (_sliced([MS * (1 + number / 10) for number in range(20)]), "from 1.05 ms to 2.85 ms)."),
+        (_sliced([MS * (1 + number / 10) for number in range(19)]), "tenth is 1 ms, of its last 2.8 ms."),
+        (_sliced([MS * (1 + number / 10) for number in range(20)]), "tenth is 1.05 ms, of its last 2.85 ms."),
     ],
 )
 def test_not_steady_without_raw_samples_looks_at_slices(record: RunRecord, seen: str | None) -> None:

@@ -120,6 +120,21 @@ def test_a_limit_holds_as_its_sign_says_and_never_for_nan(sign: str, below: bool
 
 
 @pytest.mark.parametrize(
+    ("expression", "text"),
+    [
+        ("p(95)<=0.1s", "p95 latency <= 100 ms"),
+        ("throughput>=1000", "throughput >= 1,000/s"),
+        ("error_rate<0.7%", "error rate < 0.7 %"),
+        ("memory>12.345", "memory > 12.345 MB"),
+        ("cpu<80", "CPU < 80 %"),
+    ],
+)
+def test_a_limit_can_be_read_aloud(expression: str, text: str) -> None:
+    (limit,) = PerformanceThreshold(expressions=[expression]).limits()
+    assert limit.text == text
+
+
+@pytest.mark.parametrize(
     ("expression", "verb"),
     [("med<500.5", "is not below"), ("med<=500", "exceeds"), ("med>500.5", "is not above"), ("med>=501", "is below")],
 )

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -87,6 +88,35 @@ def test_a_hostile_message_is_counted_and_said_not_hidden(error: Exception, brok
     assert group.message == f"<message unavailable: its __str__ raised {broken}>"
     assert group.count == 2
     assert group.traceback
+
+
+def _loop_of_the_engine(operation: Callable[[], object]) -> BaseException:
+    """What ``operation`` raises through a frame that looks like one of the timing loop's own."""
+    code = "def time_calls(operation):\n    return operation()\n"
+    namespace: dict[str, Any] = {"__name__": "paceline.engine.made_up"}
+    exec(compile(code, "made_up.py", "exec"), namespace)
+    with pytest.raises((ValueError, TypeError)) as caught:
+        namespace["time_calls"](operation)
+    assert caught.tb.tb_next is not None
+    return caught.value.with_traceback(caught.tb.tb_next)  # from the loop on
+
+
+def test_a_traceback_begins_with_the_operation_not_with_the_timing_loop() -> None:
+    def operation() -> None:
+        raise ValueError("bad")
+
+    log = ErrorLog()
+    log.add_exception(_loop_of_the_engine(operation))
+    text = _only(log).traceback
+    assert "in operation" in text
+    assert "time_calls" not in text
+
+
+def test_an_error_of_the_timing_loop_itself_keeps_its_traceback() -> None:
+    not_callable: Any = 5
+    log = ErrorLog()
+    log.add_exception(_loop_of_the_engine(not_callable))
+    assert "in time_calls" in _only(log).traceback
 
 
 def test_a_traceback_that_cannot_be_formatted_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,7 @@ def test_counts_beyond_32_bits_do_not_wrap() -> None:
     [
         ([1, 2], [1], "has 2 indices but 1 counts"),
         ([-1], [1], f"index out of range 0 to {LAST_INDEX}"),
+        ([5, LAST_INDEX + 1], [1, 1], f"index out of range 0 to {LAST_INDEX}"),
         ([LAST_INDEX + 1], [1], f"index out of range 0 to {LAST_INDEX}"),
         ([2, 1], [1, 1], "must ascend"),
         ([1, 1], [1, 1], "must ascend"),

@@ -171,3 +171,11 @@ def test_what_the_machine_cannot_tell_is_none_not_zero() -> None:
     flat = system_metrics_of(SystemUsage())
     assert {value for name, value in flat.items() if not name.startswith("sampler_")} == {None}
     assert (flat["sampler_samples"], flat["sampler_cpu_percent"]) == (0, 0.0)
+
+
+def test_where_the_hosts_cpu_is_unknown_it_is_at_least_this_processs() -> None:
+    process = ResourceUsage("process", cpu_percent=Gauge(10, 20, 30), memory_percent=Gauge(1, 2, 3))
+    flat = system_metrics_of(SystemUsage(process=process))
+    assert (flat["cpu_percent"], flat["process_cpu_percent"]) == (20, 20)
+    assert (flat["memory_percent"], flat["process_memory_percent"]) == (None, 2)
+    assert system_metrics_of(SystemUsage(host=HOST, process=ResourceUsage("process")))["cpu_percent"] == 20

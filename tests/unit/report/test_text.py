@@ -82,7 +82,16 @@ def test_any_record_has_a_report(record: RunRecord, threshold: Any, sessions: li
 
 @pytest.mark.parametrize(
     ("baseline_ms", "change"),
-    [(1.0, "+0.0 %"), (0.5, "+100.0 %"), (2.0, "-50.0 %"), (1e-9, "+1e+11 %"), (1.000_000_1, "+0.0 %"), (None, "–")],
+    [
+        (1.0, "+0.0 %"),
+        (0.5, "+100.0 %"),
+        (2.0, "-50.0 %"),
+        (0.1, "+900.0 %"),
+        (0.05, "x 20"),
+        (1e-9, "x 1e+09"),
+        (1.000_000_1, "+0.0 %"),
+        (None, "–"),
+    ],
 )
 def test_changes_fit_their_column(baseline_ms: float | None, change: str) -> None:
     session = BaselineSession("monday", TIMESTAMP, "elsewhere", {"mean_time_ms": baseline_ms})

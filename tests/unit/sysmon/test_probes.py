@@ -158,7 +158,7 @@ def test_a_process_that_may_not_be_looked_at_reads_as_unknown(monkeypatch: pytes
     def refuse(*_: object, **__: object) -> None:
         raise psutil.AccessDenied(os.getpid())
 
-    monkeypatch.setattr(psutil.Process, "num_ctx_switches", refuse)
+    monkeypatch.setattr(psutil.Process, "children", refuse)
     assert probe.read(at_end=True) == Reading()
 
 

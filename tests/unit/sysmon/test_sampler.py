@@ -87,7 +87,9 @@ def test_broken_counters(first: float | None, last: float | None, difference: fl
         pytest.param(1.0, 0.5, 2.0, 50.0, id="the host as it says"),
         pytest.param(0.0, 0.5, 2.0, 25.0, id="but no less than this process"),
         pytest.param(9e9, 0.5, 2.0, 100.0 * CORES, id="and no more than all cores"),
-        pytest.param(0.01, 0.000_4, 0.000_5, 80.0, id="in a window of microseconds this process stands in"),
+        pytest.param(0.01, 0.000_4, 0.000_5, None, id="in a window of microseconds it is unknown"),
+        pytest.param(0.02, 0.01, 0.049, None, id="just below five ticks"),
+        pytest.param(0.02, 0.01, 0.05, 40.0, id="five ticks"),
         pytest.param(None, 0.5, 2.0, None, id="unknown"),
     ],
 )
