@@ -11,7 +11,7 @@ import pytest
 from tests.waiting import wait_for
 
 OPERATIONS = """
-import asyncio, pathlib, threading
+import asyncio, os, pathlib, threading
 
 def fast(): return 1
 def broken(): raise ValueError("no such record, postgres://ann:s3cret@db/records")
@@ -30,6 +30,18 @@ def slow():
         pathlib.Path("started").touch()
     _pause.wait(0.005)
 def hangs(): _pause.wait()
+def moves(): os.chdir("/")
+def exits_zero(): raise SystemExit(0)
+def forks():
+    if os.fork() == 0:
+        raise SystemExit(0)
+    os.wait()
+async def never_suspends():
+    global _calls
+    _calls += 1
+    if _calls == 2_000:
+        pathlib.Path("started").touch()
+    sum(range(1_000))
 """
 
 pytestmark = pytest.mark.real
@@ -59,6 +71,7 @@ def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         (1, ["call", "operations:exits"]),
         (1, ["call", "operations:hangs", "--timeout", "20ms", "-w", "0"]),
         (3, ["call", "operations:fast", "--setup", "operations:refuses"]),
+        (3, ["call", "operations:fast", "--setup", "operations:exits_zero"]),
         (5, ["call", "operations:fast", "-d", "1ns", "-w", "0"]),
         (6, ["call", "operations:fast", "--baseline", "saved.json", "--strict"]),
     ],
@@ -103,6 +116,8 @@ def test_exit_codes(folder: Path, code: int, arguments: list[str]) -> None:
         (["report", "missing.json"], "there is no file missing.json"),
         (["report", "operations.py"], "operations.py"),
         (["report", "."], ". is no regular file"),
+        (["call", "operations:fast", "--save-baseline", "operations.py"], "expected a baseline"),
+        (["call", "operations:fast", "--save-baseline", "a.json", "--json", "a.json"], "give each a file of its own"),
     ],
 )
 def test_wrong_use_is_a_sentence_and_code_4(folder: Path, arguments: list[str], said: str) -> None:
@@ -140,7 +155,7 @@ def test_report_shows_what_json_wrote(folder: Path) -> None:
 
 def test_second_run_is_compared_with_the_first(folder: Path) -> None:
     first = paceline(folder, "call", "operations:fast", "--baseline", "base.json", "--save-baseline", "base.json")
-    assert "there is no baseline base.json yet" in first.stderr
+    assert "base.json yet: save_baseline() makes it" in first.stderr
     second = paceline(folder, "call", "operations:fast", "--baseline", "base.json")
     assert "Baseline comparison" in second.stdout
     assert "inconclusive (against 1 session)" in second.stdout
@@ -179,6 +194,88 @@ def test_interrupt_saves_and_shows_and_can_be_resumed(folder: Path, signum: sign
     assert first["metrics"]["median_time_ms"] > 40  # from before the interrupt
     assert second["metrics"]["median_time_ms"] < 40
     assert not list((folder / ".paceline").glob("journal-*.jsonl"))
+
+
+def test_interrupt_ends_a_coroutine_that_never_suspends(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "paceline.cli.main",
+        "call",
+        "operations:never_suspends",
+        "-n",
+        "500000000",
+        "-c",
+        "3",
+    ]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        wait_for(lambda: (folder / "started").exists() or running.poll() is not None)
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    assert running.returncode == 2, out + err
+    assert "The run was interrupted" in out
+
+
+def test_sigterm_ends_a_job_in_the_background(folder: Path) -> None:
+    # A shell without job control starts what ends in '&' with SIGINT ignored.
+    script = f"""
+        {sys.executable} -m paceline.cli.main call operations:slow -n 100000 -q &
+        pid=$!
+        while [ ! -e started ]; do sleep 0.05; done
+        kill -TERM $pid
+        wait $pid
+    """
+    ended = subprocess.run(["sh", "-c", script], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 2, ended.stderr
+
+
+def test_an_interrupt_before_anything_was_measured_leaves_files_as_they_are(folder: Path) -> None:
+    assert paceline(folder, "call", "operations:fast", "--json", "out.json", "-q").returncode == 0
+    before = (folder / "out.json").read_bytes()
+    ended = paceline(folder, "call", "operations:fast", "--json", "out.json", "--setup", "operations:refuses")
+    assert ended.returncode == 3
+    assert (folder / "out.json").read_bytes() == before
+
+
+def test_an_operation_that_changes_the_folder(folder: Path) -> None:
+    ended = paceline(folder, "call", "operations:moves", "--json", "out.json", "--save-baseline", "base.json")
+    assert ended.returncode == 0, ended.stderr
+    assert (folder / "out.json").exists()
+    assert (folder / "base.json").exists()
+    assert not list((folder / ".paceline").glob("journal-*"))
+
+
+def test_a_child_that_the_operation_forks_does_not_go_on_measuring(folder: Path) -> None:
+    ended = paceline(folder, "call", "operations:forks", "-n", "5", "-w", "0", "--json", "-")
+    (result,) = json.loads(ended.stdout)["results"]
+    assert (result["metrics"]["iterations"], result["metrics"]["error_count"]) == (5, 0)
+
+
+def test_resume_that_fails_keeps_the_journal(folder: Path) -> None:
+    (folder / ".paceline").mkdir()
+    arguments = ["call", "operations:slow", "-n", "30", "-c", "2,1", "-w", "0", "--baseline", "base.json"]
+    code = folder / "operations.py"
+    code.write_text(code.read_text().replace("_calls == 20", "_calls == 40").replace("(0.005)", "(0.05)"))
+    command = [sys.executable, "-m", "paceline.cli.main", *arguments]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        wait_for(lambda: (folder / "started").exists() or running.poll() is not None)
+        running.kill()
+    (folder / "base.json").write_text("garbage")
+    assert paceline(folder, *arguments, "--resume").returncode == 4
+    assert list((folder / ".paceline").glob("journal-*.jsonl"))
+
+
+def test_closed_streams_are_no_defect(folder: Path) -> None:
+    for redirection in ("2>&-", ">&-", "| true"):
+        command = f"{sys.executable} -m paceline.cli.main call operations:fast {redirection}"
+        ended = subprocess.run(command, shell=True, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 0
+        assert "defect" not in ended.stderr
+    assert not list((folder / ".paceline").glob("journal-*"))
+    full = f"{sys.executable} -m paceline.cli.main call operations:fast > /dev/full"
+    ended = subprocess.run(full, shell=True, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 4
+    assert "cannot write to stdout" in ended.stderr
 
 
 def test_read_only_folder_measures_without_a_journal(folder: Path) -> None:

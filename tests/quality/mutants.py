@@ -38,9 +38,20 @@ _PARALLEL = 2
 # What no test can notice: (file, what the changed lines become) -> reason.
 _ONLY_LONGER = "the rest stays 0 and is left out"
 _BOTH_EXACT = "at the border both ways are exact"
+_MORE_WORK = "what need not be merged is merged all the same"
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("records/histogram.py", "dense = np.zeros(highest + lowest + 1, dtype=np.int64)"): _ONLY_LONGER,
     ("records/histogram.py", "dense = np.zeros(highest - lowest + 2, dtype=np.int64)"): _ONLY_LONGER,
+    ("records/histogram.py", "return parts[-1] if parts else cls()"): "there is only one",
+    (
+        "records/time_series.py",
+        "untouched = bisect_left(early, late[0].position if late else 1, key=lambda piece: piece.position)",
+    ): _MORE_WORK,
+    (
+        "records/time_series.py",
+        "early, late = sorted((fine.slices, coarse.slices), key=lambda slices: slices[-1].position if slices else 0)",
+    ): _MORE_WORK,
+    ("stats/summary.py", "limbs = [part >> _LIMB_BITS * place & _LIMB_MASK for place in range(4)]"): _ONLY_LONGER,
     ("stats/summary.py", "if maximum * int(values.size) < _INT64_MAX:"): _BOTH_EXACT,
     ("stats/summary.py", "if maximum * maximum * int(values.size) < _INT64_MAX:"): _BOTH_EXACT,
     ("judge/diagnosis.py", "direction = 'rose' if found.relative_change >= 0 else 'fell'"): "0 does not come so far",

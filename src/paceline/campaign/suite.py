@@ -1,9 +1,12 @@
 """A suite: runs one after the other, judges each, and has it on the disk before the next starts."""
 
+import threading
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
+from paceline.core.errors import OutputError, PacelineWarning
 from paceline.core.findings import Finding
 from paceline.core.redaction import redact
 from paceline.engine import session
@@ -45,6 +48,8 @@ class Suite:
         self.clock = clock
         self.journal = journal
         self._observer = _Journaling(observer or Unobserved(), journal)
+        self._naming = threading.Lock()
+        self._running: set[str] = set()  # names of runs under way, also in other threads or inside this one
         self._finished = {result.metrics.test_name: result for result in finished if is_whole(result)}
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
@@ -58,16 +63,22 @@ class Suite:
             OutputError: the journal cannot be written.
         """
         request, noted = self._prepared(request, threshold)
-        if (earlier := self._resumed(request)) is not None:
-            return earlier
-        return self._conclude(session.run(request, self.clock, self._observer), threshold, noted)
+        try:
+            if (earlier := self._resumed(request)) is not None:
+                return earlier
+            return self._conclude(session.run(request, self.clock, self._observer), threshold, noted)
+        finally:
+            self._running.discard(request.name)
 
     async def arun(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
         """The same on the caller's event loop."""
         request, noted = self._prepared(request, threshold)
-        if (earlier := self._resumed(request)) is not None:
-            return earlier
-        return self._conclude(await session.arun(request, self.clock, self._observer), threshold, noted)
+        try:
+            if (earlier := self._resumed(request)) is not None:
+                return earlier
+            return self._conclude(await session.arun(request, self.clock, self._observer), threshold, noted)
+        finally:
+            self._running.discard(request.name)
 
     def result_of(self, name: str) -> TestResult | None:
         """The latest result of the test ``name``."""
@@ -84,19 +95,22 @@ class Suite:
         if threshold is not None:
             threshold.check_measurable(batched=request.batch is not None)
         request = replace(request, name=redact(request.name))
-        taken = {result.metrics.test_name for result in self.results}
-        if request.name not in taken:
+        with self._naming:
+            taken = {*self._running, *(result.metrics.test_name for result in self.results)}
+            name, number = request.name, 1
+            while name in taken:
+                number += 1
+                name = f"{request.name}#{number}"
+            self._running.add(name)
+        if number == 1:
             return request, ()
-        number = 2
-        while f"{request.name}#{number}" in taken:
-            number += 1
         finding = Finding(
             code="duplicate-name",
-            seen=f"The name {request.name!r} was taken: this is {request.name}#{number}.",
+            seen=f"The name {request.name!r} was taken: this is {name}.",
             why="Two tests of one name could not be told apart in reports and baselines.",
             advice="Give each test a name of its own.",
         )
-        return replace(request, name=f"{request.name}#{number}"), (finding,)
+        return replace(request, name=name), (finding,)
 
     def _resumed(self, request: RunRequest) -> TestResult | None:
         earlier = self._finished.get(request.name)
@@ -135,5 +149,9 @@ class _Journaling:
 
     def partial(self, record: RunRecord) -> None:
         if self._journal is not None:
-            self._journal.add_partial(record)
+            try:
+                self._journal.add_partial(record)
+            except OutputError as error:
+                # A slice is a safety net: that it has a hole is said, and is no reason to end the run.
+                warnings.warn(f"{error}; the run goes on without this slice", PacelineWarning, stacklevel=2)
         self._observer.partial(record)

@@ -4,9 +4,11 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import click
 
+from paceline.core.errors import OutputError
 from paceline.core.units import format_count
 from paceline.records.run_record import RunRecord
 from paceline.report.text import shortened
@@ -18,22 +20,44 @@ _BAR_WIDTH = 20
 
 def show_report(text: str, *, no_color: bool) -> None:
     """Print a report to stdout."""
-    if not no_color and not os.environ.get("NO_COLOR") and sys.stdout.isatty():
+    if not no_color and not os.environ.get("NO_COLOR") and _is_terminal(sys.stdout):
         text = _STATUS_AT_END.sub(lambda found: click.style(found[0], fg=_COLOURS[found[0]], bold=True), text)
-    click.echo(text, nl=False, color=True if not no_color else None)
+    show(text, color=True if not no_color else None)
 
 
 def show_lines(lines: Sequence[str]) -> None:
     """Print further lines to stdout."""
     if lines:
-        click.echo("\n".join(lines))
+        show("\n".join(lines) + "\n")
+
+
+def show(text: str | bytes, *, color: bool | None = None) -> None:
+    """Write to stdout. That its reader has gone, or that there is none, is no failure of ours.
+
+    Raises:
+        OutputError: stdout cannot be written for another reason, such as a full disk.
+    """
+    if sys.stdout is None:  # closed by whoever started us
+        return
+    try:
+        click.echo(text, nl=False, color=color)
+    except BrokenPipeError:
+        # Python writes once more when it shuts down, and must not complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise OutputError(f"cannot write to stdout: {error.strerror or error}") from error
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
 
 
 class Progress:
     """One line on stderr, on a terminal only, rewritten at most twice a second. An observer of runs."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self._shown = not quiet and sys.stderr.isatty()
+        self._shown = not quiet and _is_terminal(sys.stderr)
         self._width = 0
 
     def progress(self, record_name: str, share: float, attempts: int) -> None:

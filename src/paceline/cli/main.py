@@ -1,6 +1,5 @@
 """The command ``paceline``: its commands, each loaded when it is used, and what every way out looks like."""
 
-import os
 import signal
 import sys
 from importlib import import_module
@@ -74,10 +73,6 @@ def main() -> None:
         code = _complain(str(error), ExitCode.USAGE, debug=debug)
     except PacelineError as error:
         code = _complain(str(error), ExitCode.COULD_NOT_RUN, debug=debug)
-    except BrokenPipeError:
-        # Whoever read our output has gone; Python must not complain about it while it shuts down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.HELD
     except Exception as error:  # noqa: BLE001  # a terminal sees a sentence, also of what we did not think of
         text = f"unexpected {type(error).__name__}: {error}; this is a defect, --debug shows where"
         code = _complain(text, ExitCode.COULD_NOT_RUN, debug=debug)
@@ -85,11 +80,13 @@ def main() -> None:
 
 
 def _complain(text: str, code: int, *, debug: bool) -> int:
+    from paceline.report.text import printable
+
     if debug:
         import traceback
 
         click.echo(redact(traceback.format_exc()), err=True)
-    click.echo(f"paceline: {redact(text)}", err=True)
+    click.echo(f"paceline: {printable(redact(text))}", err=True)
     return code
 
 

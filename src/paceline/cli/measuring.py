@@ -1,22 +1,25 @@
 """Around the runs of every measuring command: check paths first, journal, save, show, choose the exit code."""
 
+import os
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from paceline.campaign.suite import is_whole
-from paceline.cli.display import Progress, show_report
+from paceline.cli.display import Progress, show, show_report
 from paceline.cli.exit_codes import exit_code_of
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
-from paceline.core.errors import OutputError, PacelineWarning
+from paceline.core.errors import ConfigurationError, OutputError, PacelineError, PacelineWarning
 from paceline.core.redaction import redact
 from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
+from paceline.report.text import printable
+from paceline.store.baselines import load_baseline
 from paceline.store.codec import encode_results
 from paceline.store.files import check_writable
 from paceline.store.journal import FOLDER, Journal, new_journal, newest_journal
@@ -55,9 +58,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
         OutputError: an output path cannot be written; found before ``work`` is called.
         BaselineError: the baseline is none.
     """
-    for path in (options.save_baseline, options.json_file):
-        if path is not None and path != _STDOUT:
-            check_writable(path)
+    options = _checked(options)
     progress = Progress(quiet=options.quiet)
     command = " ".join(redact(word) for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK)
     journal, finished = _journal(command, options)
@@ -68,24 +69,54 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
         # A session that is gone on with is still the same one: a baseline must not get its figures twice.
         session_id=None if journal is None else journal.path.stem,
     )
-    interrupted = clean = False
+    stopped_by: BaseException | None = None
+    clean = False
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         warnings.simplefilter("always", PacelineWarning)
         try:
-            if options.baseline is not None:
-                framework.load_baseline(options.baseline)
             try:
+                if options.baseline is not None:
+                    framework.load_baseline(options.baseline)
                 work(framework, progress)
-            except KeyboardInterrupt:
-                interrupted = True
+            except (KeyboardInterrupt, PacelineError) as error:
+                stopped_by = error
             finally:
                 progress.clear()
-            _save_and_show(framework, options)
-            clean = not interrupted
+            # Whatever ended the work: what was measured is shown and saved. Where nothing was, files stay as they are.
+            if framework.results:
+                _show_and_save(framework, options)
+            clean = stopped_by is None
         finally:
-            _close(journal, framework, clean=clean)
-    return exit_code_of(framework.results, interrupted=interrupted, strict=options.strict)
+            _close(journal, measured=bool(framework.results or finished), clean=clean)
+    if isinstance(stopped_by, PacelineError):
+        raise stopped_by
+    return exit_code_of(framework.results, interrupted=stopped_by is not None, strict=options.strict)
+
+
+def _checked(options: OutputOptions) -> OutputOptions:
+    """The options with absolute paths, for the operation may change the folder; nothing is left to fail later.
+
+    Raises:
+        OutputError: a file cannot be written.
+        BaselineError: the file to add to is no baseline.
+        ConfigurationError: two outputs have one path.
+    """
+    to_stdout = options.json_file == _STDOUT
+    baseline, saved, results = (
+        None if path is None else Path(os.path.abspath(path))  # noqa: PTH100  # links are followed when written
+        for path in (options.baseline, options.save_baseline, None if to_stdout else options.json_file)
+    )
+    if saved is not None and saved == results:
+        raise ConfigurationError(f"--json and --save-baseline both name {saved}: give each a file of its own")
+    for path in (saved, results):
+        if path is not None:
+            check_writable(path)
+    if saved is not None and saved.exists():
+        load_baseline(saved)
+    return replace(
+        options, baseline=baseline, save_baseline=saved, json_file=options.json_file if to_stdout else results
+    )
 
 
 def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tuple[TestResult, ...]]:
@@ -107,23 +138,21 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
         return None, ()
 
 
-def _save_and_show(framework: PerformanceTestFramework, options: OutputOptions) -> None:
-    if options.json_file is not None:
-        if options.json_file == _STDOUT:
-            content = encode_results(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now()))
-            click.echo(content, nl=False)
-        else:
-            framework.export_json(options.json_file)
-    if options.save_baseline is not None:
-        framework.save_baseline(options.save_baseline)
+def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions) -> None:
     if not options.quiet and options.json_file != _STDOUT:
         show_report(framework.generate_report(), no_color=options.no_color)
+    if options.json_file == _STDOUT:
+        show(encode_results(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now())))
+    elif options.json_file is not None:
+        framework.export_json(options.json_file)
+    if options.save_baseline is not None:
+        framework.save_baseline(options.save_baseline)
 
 
-def _close(journal: Journal | None, framework: PerformanceTestFramework, *, clean: bool) -> None:
+def _close(journal: Journal | None, *, measured: bool, clean: bool) -> None:
     if journal is None:
         return
-    keep = not clean and bool(framework.results)
+    keep = not clean and measured
     journal.close(remove=not keep)
     if keep:
         _say(f"what was measured is in {journal.path}: 'paceline report {journal.path}' shows it, --resume goes on")
@@ -134,4 +163,4 @@ def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
 
 
 def _say(text: str) -> None:
-    click.echo(f"paceline: {redact(text)}", err=True)
+    click.echo(f"paceline: {printable(redact(text))}", err=True)

@@ -16,12 +16,16 @@ _HEADER = re.compile(
     rf"(?P<value>{_QUOTED}|[^\r\n'\"]+)"
 )
 _WORDS = (
-    r"(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credentials?|cookie)"
+    r"(?:password|passwd|passphrase|pwd|secret|token|(?:api|access|account|private)[_-]?key|authorization"
+    r"|credentials?|cookie|signature)"
 )
 _ASSIGNMENT = re.compile(
     rf"(?i)(?P<name>(?<![\w-])(?=[\w-]*{_WORDS})[\w-]++)(?P<sign>['\"]?\s*[=:]\s*)(?!{re.escape(HIDDEN)})"
     rf"(?P<value>{_QUOTED}|[^\s,;&)}}\]'\"]+)"
 )
+# Secrets that are known by their look: JSON Web Tokens and access keys of AWS.
+_TELLING = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\bAKIA[0-9A-Z]{16}\b")
+_OPTION = re.compile(rf"(?i)(?P<name>--[\w-]*{_WORDS}[\w-]*)\s+(?P<value>(?!-)\S+)")
 _SECRET_KEY = re.compile(rf"(?i){_WORDS}$")
 _HARMLESS = (int, float, type(None))  # ``max_token: 512`` says nothing
 
@@ -30,6 +34,8 @@ def redact(text: str) -> str:
     """``text`` without the user part of URLs, without tokens and without values of secret-looking names."""
     text = _URL_USER_INFO.sub(f"://{HIDDEN}@", text)
     text = _AUTHORIZATION.sub(rf"\g<kind> {HIDDEN}", text)
+    text = _TELLING.sub(HIDDEN, text)
+    text = _OPTION.sub(rf"\g<name> {HIDDEN}", text)
     text = _HEADER.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
     return _ASSIGNMENT.sub(rf"\g<name>\g<sign>{HIDDEN}", text)
 
@@ -40,9 +46,13 @@ def redact_tree(value: object) -> object:
         return redact(value)
     if isinstance(value, Mapping):
         return {
-            key: HIDDEN if _SECRET_KEY.search(str(key)) and not isinstance(item, _HARMLESS) else redact_tree(item)
+            redact(key) if isinstance(key, str) else key: HIDDEN if _hides(key, item) else redact_tree(item)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
         return [redact_tree(item) for item in value]
     return value
+
+
+def _hides(key: object, item: object) -> bool:
+    return _SECRET_KEY.search(str(key)) is not None and not isinstance(item, _HARMLESS)

@@ -31,7 +31,8 @@ def command(output: Path, resume: bool, quiet: bool, no_color: bool, debug: bool
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         outcome = run_demo(output, framework, progress.announce)
-        summary.extend((*outcome.summary, "", f"files: {', '.join(map(str, outcome.files))}"))
+        files = ", ".join(path.name for path in outcome.files)
+        summary.extend(("", *outcome.summary, f"files in {output}: {files}"))
 
     code = measure(OutputOptions(resume=resume, quiet=quiet, no_color=no_color), work)
     if not quiet:

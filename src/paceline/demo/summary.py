@@ -13,8 +13,8 @@ def cache_line(uncached: TestResult, cached: TestResult) -> str:
     """Hit rate, and the means of the same reads with and without the cache (misses included)."""
     without_ms, with_ms = uncached.metrics.mean_time_ms, cached.metrics.mean_time_ms
     return (
-        f"cache: hit rate {cached.metrics.hit_rate:.1%}; a read takes {format_ms(with_ms)} on average, "
-        f"{format_ms(without_ms)} without the cache: {without_ms / with_ms:.1f} times faster"
+        f"cache: hit rate {100 * cached.metrics.hit_rate:.1f} %; mean read {format_ms(with_ms)}, "
+        f"{without_ms / with_ms:.1f} times less than without ({format_ms(without_ms)})"
     )
 
 

@@ -18,6 +18,7 @@ from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import TestType
+from paceline.store.files import check_writable
 
 SEED = 20_240_601
 LEVELS = (1, 5, 10, 20, 50)
@@ -104,6 +105,8 @@ def run_demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{output} cannot be made ({error}): name another directory") from error
+    for name in ("report.txt", "results.json", "baseline.json"):
+        check_writable(output / name)
     baseline = output / "baseline.json"
     compared = baseline.exists()
     if compared:
@@ -114,7 +117,8 @@ def run_demo(
             tour = _Tour(framework, servers, announce, size or TourSize())
             uncached, cached, levels = tour.walk()
     except KeyboardInterrupt:
-        _write(framework, output)
+        if framework.results:
+            _write(framework, output)
         raise
     report, files = _write(framework, output)
     summary = [
@@ -250,5 +254,5 @@ def _save_baseline(framework: PerformanceTestFramework, baseline: Path, *, compa
     if not saved.saved:
         return f"baseline: none of the results is fit to be one{refused}"
     if compared:
-        return f"baseline: compared with {baseline}, and added to it{refused}"
-    return f"baseline: saved to {baseline}; the next run is compared with it{refused}"
+        return f"baseline: compared with {baseline.name}, and added to it{refused}"
+    return f"baseline: saved; the next run is compared with it{refused}"

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import repeat
 
 from paceline.core.errors import MeasurementError
+from paceline.core.redaction import redact
 from paceline.engine.drive import Drive
 from paceline.engine.loops import time_batches, time_calls, time_calls_watched, until
 from paceline.records.stamps import Stamps
@@ -78,7 +79,9 @@ def guarded(setup_each: Callable[[], object]) -> Callable[[], object]:
     def prepare() -> object:
         try:
             return setup_each()
-        except Exception as error:
-            raise MeasurementError(f"setup_each raised {type(error).__name__}: {error}") from error
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            raise MeasurementError(redact(f"setup_each raised {type(error).__name__}: {error}")) from error
 
     return prepare

@@ -1,8 +1,8 @@
 """What all drivers share: the load, the recorder being filled, how it ended."""
 
-import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from types import CoroutineType
 
 from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError
@@ -105,8 +105,9 @@ class Drive:
             self.excluded_s += stamps.excluded_s
         self.recorder.fold(stamps)
         value, stamps.last_value = stamps.last_value, None
-        if inspect.isawaitable(value):
-            if inspect.iscoroutine(value):
+        # By its type: asking the value itself would call a proxy's __class__, which may raise.
+        if hasattr(type(value), "__await__"):
+            if type(value) is CoroutineType:
                 value.close()
             raise ConfigurationError(
                 f"operation returned {type(value).__name__} objects that nobody awaited, so nothing was measured: "
@@ -148,8 +149,8 @@ class Drive:
         excluded_s = self.excluded_s + sum(stamps.excluded_s for stamps in self.unfolded())
         return max(snapshot.last_end_s - self.origin_s - excluded_s, 0.0)
 
-    def window(self) -> tuple[float, int]:
-        """Length in seconds of the window that throughput is taken over, and the ok attempts in it.
+    def window(self) -> tuple[float, float]:
+        """Length in seconds of the window that throughput is taken over, and the ok attempts' worth of work in it.
 
         With several workers it ends when no more work is left to hand out: in the tail after that fewer and
         fewer workers are busy, which would read as bad scaling.
@@ -161,4 +162,4 @@ class Drive:
             return self.elapsed_s, counts.ok
         else:
             end_s = self.recorder.last_start_s
-        return max(end_s - self.origin_s, 0.0), self.recorder.ok_until(end_s)
+        return max(end_s - self.origin_s, 0.0), self.recorder.work_until(end_s)

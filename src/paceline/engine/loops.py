@@ -13,6 +13,7 @@ cancellation of the measuring task leave the loop.
 
 import asyncio
 import operator
+import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Sequence
 from itertools import repeat
 
@@ -20,6 +21,10 @@ from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.records.error_log import ErrorLog
 from paceline.records.outcome import Outcome
 from paceline.records.stamps import Stamps
+
+# A ticket that is no attempt: the task lets the event loop run. An operation that never suspends would otherwise
+# keep it from everything else, an interrupt included.
+GIVE_WAY = object()
 
 
 def until(deadline_s: float, most: int, now_s: Callable[[], float]) -> Iterator[None]:
@@ -49,7 +54,7 @@ def time_calls(
         except BaseException as error:  # noqa: BLE001  # counted and shown
             ends.append(now_s())
             starts.append(start)
-            stamps.mark_exception(error, errors)
+            _note(error, stamps, errors)
             continue
         ends.append(now_s())
         starts.append(start)
@@ -96,7 +101,7 @@ def time_calls_watched(
         ends.append(now_s())
         stamps.excluded_s += prepared_s
         if failure is not None:
-            stamps.mark_exception(failure, errors)
+            _note(failure, stamps, errors)
         elif type(value) is outcome:
             stamps.mark(value, errors)
     stamps.last_value = value
@@ -130,7 +135,7 @@ def time_batches(
             ends.append(now_s())
             starts.append(start)
             stamps.untimed_ok += calls - operator.length_hint(rest) - 1
-            stamps.mark_exception(error, errors)
+            _note(error, stamps, errors)
             continue
         ends.append(now_s())
         starts.append(start)
@@ -188,11 +193,14 @@ async def _bare_awaits(
     stop: Sequence[object],
     on_stop: Callable[[BaseException], None] | None,
 ) -> None:
-    starts, ends, outcome = stamps.starts_s, stamps.ends_s, Outcome
+    starts, ends, outcome, give_way = stamps.starts_s, stamps.ends_s, Outcome, GIVE_WAY
     try:
-        for _ in tickets:
+        for ticket in tickets:
             if stop:
                 break
+            if ticket is give_way:
+                await asyncio.sleep(0)
+                continue
             start = now_s()
             try:
                 value = await operation()
@@ -204,7 +212,7 @@ async def _bare_awaits(
                     raise
                 ends.append(end)
                 starts.append(start)
-                stamps.mark_exception(error, errors)
+                _note(error, stamps, errors)
                 continue
             ends.append(now_s())
             starts.append(start)
@@ -228,9 +236,12 @@ async def _watched_awaits(
     setup_each: Callable[[], Awaitable[object]] | None,
 ) -> None:
     try:
-        for _ in tickets:
+        for ticket in tickets:
             if stop:
                 break
+            if ticket is GIVE_WAY:
+                await asyncio.sleep(0)
+                continue
             prepared_s = 0.0
             if setup_each is not None:
                 begun = now_s()
@@ -272,7 +283,7 @@ async def _watched_await(
         if late:
             stamps.mark_timeout()
         else:
-            stamps.mark_exception(error, errors)
+            _note(error, stamps, errors)
         return
     stamps.ends_s.append(now_s())
     stamps.starts_s.append(start)
@@ -284,3 +295,10 @@ def _is_own_cancellation(error: BaseException) -> bool:
     """Whether the measuring task itself is being cancelled, rather than something that the operation awaited."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _note(error: BaseException, stamps: Stamps, errors: ErrorLog) -> None:
+    if isinstance(error, SystemExit) and os.getpid() != errors.pid:
+        # A child that the operation forked, and that means to end: it must not go on measuring in its parent's name.
+        os._exit(error.code if isinstance(error.code, int) else int(error.code is not None))
+    stamps.mark_exception(error, errors)

@@ -56,13 +56,13 @@ class RunRequest:
     target_pids: Sequence[int] = ()
 
     def __post_init__(self) -> None:
-        checked_name(self.name)
+        object.__setattr__(self, "name", checked_name(self.name))
         if not isinstance(self.test_type, TestType):
             raise ConfigurationError(
                 f"test_type must be a TestType such as TestType.API_ENDPOINT, not {self.test_type!r}"
             )
         if self.timeout_s is not None:
-            positive_seconds("timeout_s", self.timeout_s)
+            object.__setattr__(self, "timeout_s", positive_seconds("timeout_s", self.timeout_s))
         if self.target.setup_each is not None and self.workers > 1:
             raise ConfigurationError(
                 "setup_each is for one worker: with several, one prepares while others are measured, and the time "
@@ -117,7 +117,7 @@ def checked_name(name: object) -> str:
     """
     if not isinstance(name, str) or not name.strip():
         raise ConfigurationError(f"test_name must be a text that is not empty, not {name!r}")
-    return name
+    return str(name)  # of a kind of text of somebody's own the plain one is kept, which files can hold
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock
 from paceline.core.errors import MeasurementError
+from paceline.core.redaction import redact
 from paceline.core.units import NS_PER_S
 from paceline.engine.caller import CallerDrive
 from paceline.engine.crew import Crew
@@ -21,10 +22,9 @@ from paceline.records.error_log import ErrorGroup, ErrorLog
 from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
-from paceline.workload.models import AUTO, ClosedLoop, FixedIterations
+from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, FixedIterations
 
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
-_MOST_CALLS_PER_BATCH = 1 << 30
 _PROGRESS_S = 0.5
 _SLICE_S = 10.0
 _START_S = 1.0  # ample for a thread to begin
@@ -150,7 +150,7 @@ class _Session:
                 self._request.target.teardown()
         except KeyboardInterrupt as stop:
             self.stopped_by = self.stopped_by or stop
-        except (Exception, SystemExit) as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+        except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
             self._teardown_error = _group_of(error)
 
     def run(self) -> None:
@@ -181,7 +181,7 @@ class _Session:
                 await _call(target.teardown)
             except (KeyboardInterrupt, asyncio.CancelledError) as stop:
                 self.stopped_by = self.stopped_by or stop
-            except (Exception, SystemExit) as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
                 self._teardown_error = _group_of(error)
 
     def stop_from_outside(self, stop: BaseException) -> None:
@@ -252,7 +252,7 @@ class _Session:
             return int(batch)
         least_s = _GRAINS_PER_BATCH * self._quality.grain_ns / NS_PER_S
         calls = 1
-        while calls < _MOST_CALLS_PER_BATCH:
+        while calls < MOST_CALLS_PER_SAMPLE:
             stamps, errors = Stamps(), ErrorLog()
             time_batches(self._request.target.operation, (None,), self._clock.now_s, stamps, errors, calls=calls)
             self._calibration_calls += calls
@@ -328,7 +328,7 @@ class _Session:
 
 
 def _reason(stop: BaseException) -> str:
-    return str(stop) if isinstance(stop, MeasurementError) else type(stop).__name__
+    return redact(str(stop)) if isinstance(stop, MeasurementError) else type(stop).__name__
 
 
 def _group_of(error: BaseException) -> ErrorGroup:
@@ -347,5 +347,7 @@ async def _call(function: Callable[[], object] | None) -> None:
 def _could_not_run(what: str) -> Generator[None, None, None]:
     try:
         yield
-    except Exception as error:
-        raise MeasurementError(f"{what} raised {type(error).__name__}: {error}") from error
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except BaseException as error:  # SystemExit too: it must not end the measuring process as if all were well
+        raise MeasurementError(redact(f"{what} raised {type(error).__name__}: {error}")) from error

@@ -7,8 +7,9 @@ from itertools import chain, repeat
 
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
+from paceline.core.redaction import redact
 from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
-from paceline.engine.loops import time_awaits, until
+from paceline.engine.loops import GIVE_WAY, time_awaits, until
 from paceline.records.stamps import Stamps
 from paceline.targets.call import CallTarget
 
@@ -42,6 +43,7 @@ class TasksDrive(Drive):
         self._stamps = Stamps()
         self._packed = Stamps.packed()
         self._stop: list[object] = []
+        self._looked_at_s = clock.now_s()
         self._setup_each = None if target.setup_each is None else guarded_await(target.setup_each)
         self._tickets = chain.from_iterable(self._blocks())
 
@@ -53,6 +55,7 @@ class TasksDrive(Drive):
         try:
             while not everyone.done():
                 await asyncio.wait({everyone}, timeout=_LOOK_S)
+                self._looked_at_s = self.clock.now_s()
                 if len(self._packed) >= FOLD_AT:
                     self.fold(self._packed.take())
                 self.checkpoint(self)
@@ -100,17 +103,24 @@ class TasksDrive(Drive):
 
     def _blocks(self) -> Iterator[Iterable[object]]:
         """Tickets for all tasks. What is done here is done between attempts, at no cost to the loop."""
-        left = self.load.iterations
-        while left is None or left > 0:
+        left, size = self.load.iterations, 1
+        begun_s = self.clock.now_s()
+        while (left is None or left > 0) and not self._stop:
             self._stamps.move_to(self._packed)
+            now_s = self.clock.now_s()
+            # A block is short enough to look up in time even if nothing ever suspends.
+            size = min(2 * size, _BLOCK) if now_s - begun_s < _LOOK_S / 2 else max(size // 2, 1)
+            begun_s = now_s
+            if now_s - self._looked_at_s > 2 * _LOOK_S:
+                yield (GIVE_WAY,)
             if left is not None:
-                yield repeat(None, min(_BLOCK, left))
-                left -= _BLOCK
+                yield repeat(None, min(size, left))
+                left -= size
                 continue
             assert self.deadline_s is not None
-            if self.clock.now_s() >= self.deadline_s:
+            if now_s >= self.deadline_s:
                 return
-            yield until(self.deadline_s, _BLOCK, self.clock.now_s)
+            yield until(self.deadline_s, size, self.clock.now_s)
 
 
 def in_running_loop() -> bool:
@@ -130,7 +140,9 @@ def guarded_await(setup_each: Callable[[], object]) -> Callable[[], Awaitable[No
             prepared = setup_each()
             if inspect.isawaitable(prepared):
                 await prepared
-        except Exception as error:
-            raise MeasurementError(f"setup_each raised {type(error).__name__}: {error}") from error
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise
+        except BaseException as error:
+            raise MeasurementError(redact(f"setup_each raised {type(error).__name__}: {error}")) from error
 
     return prepare

@@ -189,7 +189,12 @@ class ThreadsDrive(Drive):
         self.barrier.abort()
         end_s = self.clock.now_s() + _GRACE_S
         for worker in self._workers:
-            if worker.started and not worker.finished.wait(max(0.0, end_s - self.clock.now_s())):
+            try:
+                left_s = max(0.0, end_s - self.clock.now_s())
+                ended = not worker.started or worker.finished.wait(left_s)
+            except KeyboardInterrupt:  # a second one ends the grace; what was measured is still kept
+                end_s, ended = self.clock.now_s(), worker.finished.is_set()
+            if not ended:
                 self._crew.forget(worker.number)
 
 

@@ -193,7 +193,7 @@ class PerformanceThreshold:
         for name in _FIELD_LIMITS:
             value = getattr(self, name)
             if value is not None:
-                _check_limit(name, value)
+                object.__setattr__(self, name, _checked_limit(name, value))
         for expression in self.expressions:
             parse_expression(expression)
 
@@ -220,11 +220,17 @@ class PerformanceThreshold:
                 )
 
 
-def _check_limit(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
-        raise ConfigurationError(f"{name} must be a finite number of at least 0, not {value!r}")
-    if name in _SHARES and value > 1:
+def _checked_limit(name: str, value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and number >= 0):
+        raise ConfigurationError(f"{name} must be a finite number of at least 0, not {value!r:.100}")
+    if name in _SHARES and number > 1:
         raise ConfigurationError(f"{name} is a share between 0 and 1, not {value!r}: write 0.01 for 1 %")
+    # The user's int stays one; of numpy's and other kinds of float the plain one is kept, which files can hold.
+    return value if type(value) is int else number
 
 
 def parse_expression(text: str) -> Limit:

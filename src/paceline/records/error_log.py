@@ -1,5 +1,6 @@
 """Errors by kind, counted, with the first traceback of each kind."""
 
+import os
 import threading
 import traceback
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class ErrorLog:
     def __init__(self) -> None:
         self._groups: dict[tuple[str, str], ErrorGroup] = {}
         self._lock = threading.Lock()
+        self.pid = os.getpid()  # of the process that counts; a child that an operation forks has another
 
     def add_exception(self, error: BaseException) -> None:
         """Count ``error``; its traceback is formatted only when it is the first of its kind."""
@@ -69,7 +71,7 @@ class ErrorLog:
 def _message_of(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as broken:  # noqa: BLE001  # a foreign __str__ may raise anything; that is said, not hidden
+    except BaseException as broken:  # noqa: BLE001  # a foreign __str__ may raise anything; that is said, not hidden
         return f"<message unavailable: its __str__ raised {type(broken).__name__}>"
 
 
@@ -86,7 +88,7 @@ def _traceback_of(error: BaseException | None) -> str:
         return ""
     try:
         lines = traceback.format_exception(type(error), error, _from_the_operation_on(error.__traceback__))
-    except Exception as broken:  # noqa: BLE001  # the same foreign __str__ is called here
+    except BaseException as broken:  # noqa: BLE001  # the same foreign __str__ is called here
         return f"<traceback unavailable: formatting it raised {type(broken).__name__}>"
     text = redact("".join(lines))
     if len(text) > _TRACEBACK_LENGTH:

@@ -30,7 +30,7 @@ class PerformanceMetrics:
             100,000 iterations, else from the histogram (0.1 %).
         throughput_ops_per_sec: ok attempts a second (goodput).
         attempts_per_sec: all attempts a second.
-        total_duration_sec: wall time of the measured window.
+        total_duration_sec: wall time from the first start to the last end, without ``setup_each`` and recording.
         timestamp: start, ISO 8601, UTC.
         metadata: the user's.
         error_count: errors and timeouts.

@@ -60,7 +60,7 @@ class Recorder:
 
     Args:
         origin_s: clock reading at the start of the measured window.
-        workers: how many fold into it; that many latest ends are remembered for :meth:`ok_until`.
+        workers: how many fold into it; that many latest attempts are remembered for :meth:`work_until`.
         calls_per_sample: what a batch that ended ok counts for; one that did not counts once.
         timeout_s: what lasts this long or longer is a timeout.
         sample_limit: raw samples to keep; 0 keeps none.
@@ -83,7 +83,7 @@ class Recorder:
         self._samples: list[IntArray] | None = []
         self._moments = Moments()
         self._series = TimeSeries()
-        self._latest_ok_ends_s: list[float] = []
+        self._latest_ok: list[tuple[float, float]] = []
         self.counts = Counts()
         self.last_start_s = origin_s
         self.last_end_s = origin_s
@@ -111,9 +111,10 @@ class Recorder:
         counts = self.counts.merge(self._count(ends)).merge(Counts(ok=stamps.untimed_ok))
         moments = self._moments.merge(moments_of(counted_ns))
         series = self._series.merge(self._slices(ends_s, ends, durations_ns)).bounded()
-        ok_ends_s = (ends_s[ends < _ERROR] if ends.any() else ends_s)[-self._workers :]
+        ok = slice(None) if not ends.any() else ends < _ERROR
+        latest = zip(ends_s[ok][-self._workers :].tolist(), starts_s[ok][-self._workers :].tolist(), strict=True)
         # All computed; nothing below can be interrupted half-way by more than a few assignments.
-        self._latest_ok_ends_s = sorted([*self._latest_ok_ends_s, *ok_ends_s.tolist()])[-self._workers :]
+        self._latest_ok = sorted([*self._latest_ok, *latest])[-self._workers :]
         self.last_start_s = max(self.last_start_s, float(starts_s.max()))
         self.last_end_s = max(self.last_end_s, float(ends_s.max()))
         self.counts, self._moments, self._series = counts, moments, series
@@ -183,13 +184,19 @@ class Recorder:
         copied._samples = None if self._samples is None else [*self._samples]  # noqa: SLF001  # of the same class
         return copied
 
-    def ok_until(self, moment_s: float) -> int:
-        """Attempts that ended ok no later than ``moment_s``.
+    def work_until(self, moment_s: float) -> float:
+        """Ok attempts' worth of work done by ``moment_s``: each counts by the share of its time before it.
 
-        Exact as long as no worker ended more than one attempt after it, which holds for the end of the
-        window: a worker starts nothing after that.
+        Whole attempts only would be too few by up to one a worker: at the moment the last piece of work is
+        handed out, the others are at any point of theirs. Exact as long as no worker ended more than one
+        attempt after it, which holds for the end of the window: a worker starts nothing after that.
         """
-        return self.counts.ok - sum(end_s > moment_s for end_s in self._latest_ok_ends_s)
+        undone = (
+            min((end_s - moment_s) / (end_s - start_s), 1.0)
+            for end_s, start_s in self._latest_ok
+            if end_s > max(moment_s, start_s)
+        )
+        return self.counts.ok - sum(undone)
 
     @property
     def latency(self) -> Latency:

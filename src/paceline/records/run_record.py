@@ -102,7 +102,7 @@ class RunRecord:
         started_at: ISO 8601, UTC.
         elapsed_ns: wall time from the first start to the last end, without setup_each and recording.
         window_ns: the part that throughput is taken over: to the moment no more work was left to hand out.
-        window_ok: attempts that ended ok within it.
+        window_ok: ok attempts' worth of work done within it; whole unless attempts were under way at its end.
         counts: how attempts ended.
         latency: the distribution.
         series: what happened when.
@@ -121,7 +121,7 @@ class RunRecord:
     started_at: str
     elapsed_ns: int
     window_ns: int
-    window_ok: int
+    window_ok: float
     counts: Counts
     latency: Latency
     series: TimeSeries = field(default_factory=TimeSeries)

@@ -70,7 +70,7 @@ class Journal:
     """
 
     def __init__(self, path: Path, command: str = "") -> None:
-        self.path = path
+        self.path = path = Path(os.path.abspath(path))  # noqa: PTH100  # the operation may change the folder
         try:
             self._descriptor = os.open(
                 path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666

@@ -47,7 +47,7 @@ def _module(name: str) -> ModuleType:
                 f"there is no module {name!r}: it is looked for in the current folder and where Python finds modules"
             ) from error
         raise ConfigurationError(f"{name} cannot be imported: it needs the module {error.name!r}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigurationError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
@@ -61,7 +61,7 @@ def _module_of_file(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[path.stem]
         raise ConfigurationError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module

@@ -6,6 +6,7 @@ from paceline.core.errors import ConfigurationError
 
 AUTO = "auto"
 MOST_WORKERS = 10_000
+MOST_CALLS_PER_SAMPLE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class FixedIterations:
         if self.batch is not None and self.batch != AUTO:
             if isinstance(self.batch, str):
                 raise ConfigurationError(f"batch must be 'auto', a whole number or None, not {self.batch!r}")
-            whole_number("batch", self.batch, at_least=1)
+            whole_number("batch", self.batch, at_least=1, at_most=MOST_CALLS_PER_SAMPLE)
         if self.batch is not None and self.workers > 1:
             raise ConfigurationError("batches are for one worker: several workers are timed call by call")
 

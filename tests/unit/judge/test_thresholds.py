@@ -164,6 +164,10 @@ def test_what_could_not_be_measured_keeps_no_limit(name: str, record: RunRecord)
     [
         (500.0001, 500, "500.0001 ms exceeds the limit of 500 ms"),
         (500.00000001, 500, "500.00000001000001 ms exceeds the limit of 500 ms"),
+        (501.234_567, 500, "501.2 ms exceeds the limit of 500 ms"),
+        (500.123_456, 500.1, "500.123 ms exceeds the limit of 500.1 ms"),
+        (500.000_123_456, 500, "500.000123 ms exceeds the limit of 500 ms"),
+        (5.0, 0.123_456_789_012_345, "5 ms exceeds the limit of 0.123456789012345 ms"),
         (123_456.0, 123_455.0, "123,456 ms exceeds the limit of 123,455 ms"),
         (0.000_01, 0, "1e-05 ms exceeds the limit of 0 ms"),
         (1_234.56, 1_234.55, "1,234.56 ms exceeds the limit of 1,234.55 ms"),

@@ -167,6 +167,7 @@ def test_equality_looks_at_every_bucket() -> None:
     assert one != Histogram([1, 5], [2, 4])
     assert one != Histogram([1, 6], [2, 3])
     assert one != "a histogram"
+    assert one.__eq__("a histogram") is NotImplemented  # the other side may know
     with pytest.raises(TypeError, match="unhashable"):
         hash(one)
 

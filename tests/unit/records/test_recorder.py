@@ -84,7 +84,7 @@ def test_any_split_into_stretches_is_one_fold(attempts: list[Attempt], cuts: lis
         split.fold(stamps_of(attempts[begin:beyond]))
     assert _seen(split) == _seen(whole)
     for moment_s in {attempt.end_ns / S for attempt in attempts[-1:]}:
-        assert split.ok_until(moment_s) == whole.ok_until(moment_s) == whole.counts.ok
+        assert split.work_until(moment_s) == whole.work_until(moment_s) == whole.counts.ok
 
 
 @given(st.lists(attempts_of_a_worker(most=12), min_size=1, max_size=4), st.data())
@@ -100,7 +100,7 @@ def test_how_workers_take_turns_does_not_matter(workers: list[list[Attempt]], da
 
 
 @given(st.lists(attempts_of_a_worker(most=15), min_size=1, max_size=5))
-def test_ok_until_the_last_start_is_counting_one_by_one(workers: list[list[Attempt]]) -> None:
+def test_work_until_the_last_start_is_counting_one_by_one(workers: list[list[Attempt]]) -> None:
     # With nothing to do after the last start, each worker ends at most the attempt it is in.
     recorder = Recorder(0.0, workers=len(workers))
     for worker in workers:
@@ -111,15 +111,35 @@ def test_ok_until_the_last_start_is_counting_one_by_one(workers: list[list[Attem
     late = [[attempt for attempt in worker if attempt.end_ns > last_start_ns] for worker in workers]
     assert all(len(attempts) <= 1 for attempts in late)
     by_hand = sum(
-        attempt.end in {OK, HIT, MISS} and attempt.end_ns <= last_start_ns for worker in workers for attempt in worker
+        1
+        if attempt.end_ns <= last_start_ns
+        else (last_start_ns - attempt.start_ns) / (attempt.end_ns - attempt.start_ns)
+        for worker in workers
+        for attempt in worker
+        if attempt.end in {OK, HIT, MISS}
     )
-    assert recorder.ok_until(recorder.last_start_s) == by_hand
+    assert recorder.work_until(recorder.last_start_s) == pytest.approx(by_hand, abs=1e-6)
 
 
-def test_ok_until_looks_at_as_many_ends_as_there_are_workers() -> None:
+@pytest.mark.parametrize(
+    ("workers", "at_s", "work"),
+    [
+        (3, 0.0, 0),
+        (3, 0.5, 0.5 + 0.5 / 2 + 0.5 / 3),
+        (3, 1.0, 1 + 1 / 2 + 1 / 3),
+        (3, 2.5, 2 + 2.5 / 3),
+        (3, 3.0, 3),
+        (1, 0.5, 2 + 0.5 / 3),  # one worker is in one attempt: the others had ended
+        (1, 3.0, 3),
+    ],
+)
+def test_an_attempt_counts_by_the_share_of_its_time(workers: int, at_s: float, work: float) -> None:
     attempts = [Attempt(0, second * S, OK) for second in (1, 2, 3)]
-    assert [_recorded(attempts, workers=3).ok_until(at) for at in (0.5, 1.0, 1.5, 2.5, 3.0)] == [0, 1, 1, 2, 3]
-    assert [_recorded(attempts, workers=1).ok_until(at) for at in (0.5, 2.5, 3.0)] == [2, 2, 3]
+    assert _recorded(attempts, workers=workers).work_until(at_s) == pytest.approx(work)
+
+
+def test_work_that_had_not_begun_counts_nothing() -> None:
+    assert _recorded([Attempt(2 * S, 3 * S, OK)]).work_until(1.0) == 0
 
 
 def test_what_lasts_its_limit_is_a_timeout_whatever_it_returned() -> None:
@@ -134,7 +154,7 @@ def test_what_lasts_its_limit_is_a_timeout_whatever_it_returned() -> None:
     recorder = _recorded(attempts, timeout_s=0.01)
     assert recorder.counts == Counts(ok=1, errors=1, timeouts=4)
     assert recorder.latency.samples_ns == (10 * MS - 1, 10 * MS, 10 * MS + 1, 50 * MS, 1)
-    assert recorder.ok_until(0.0) == 0
+    assert recorder.work_until(0.0) == 0
     assert _recorded(attempts).counts == Counts(ok=4, errors=1, timeouts=1, hits=1, misses=1)
 
 
