@@ -42,6 +42,8 @@ _MORE_WORK = "what need not be merged is merged all the same"
 EQUIVALENT: dict[tuple[str, str], str] = {
     ("records/histogram.py", "dense = np.zeros(highest + lowest + 1, dtype=np.int64)"): _ONLY_LONGER,
     ("records/histogram.py", "dense = np.zeros(highest - lowest + 2, dtype=np.int64)"): _ONLY_LONGER,
+    ("records/histogram.py", "most = int(counts.max()) if len(counts) else 1"): "both fit into 8 bits",
+    ("stats/steady_state.py", "centre = median(points) if points else 1.0"): "no points are too few anyway",
     ("records/histogram.py", "return parts[-1] if parts else cls()"): "there is only one",
     (
         "records/time_series.py",

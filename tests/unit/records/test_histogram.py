@@ -172,6 +172,15 @@ def test_equality_looks_at_every_bucket() -> None:
         hash(one)
 
 
+@pytest.mark.parametrize(
+    ("count", "bits"), [(1, 8), (255, 8), (256, 16), (2**16 - 1, 16), (2**16, 32), (2**32 - 1, 32), (2**32, 64)]
+)
+def test_counts_are_kept_as_small_as_they_are(count: int, bits: int) -> None:
+    histogram = Histogram([1, LAST_INDEX], [1, count])
+    assert histogram._counts.dtype.itemsize * 8 == bits
+    assert (histogram.indices.tolist(), histogram.counts.tolist()) == ([1, LAST_INDEX], [1, count])
+
+
 def test_arrays_are_64_bit() -> None:
     arrays: list[NDArray[np.int64]] = [_of([1]).indices, _of([1]).counts, Histogram([1], [1]).indices]
     assert {array.dtype for array in arrays} == {np.dtype(np.int64)}

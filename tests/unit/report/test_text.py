@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from paceline.core.findings import Finding
 from paceline.judge.result import judge
+from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
+from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import RunRecord
 from paceline.report.document import document_of
-from paceline.report.text import WIDTH, heading, printable, render_text, shortened
+from paceline.report.text import WIDTH, heading, printable, render_text, shortened, squeezed
 from tests import strategies
-from tests.fakes import MS, make_record
+from tests.fakes import MS, S, make_record
 from tests.unit.report.cases import MACHINE, TIMESTAMP, example
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "report.txt"
@@ -122,6 +124,38 @@ def test_the_fastest_and_the_slowest_fit_their_columns(calls: int) -> None:
 )
 def test_shortened(text: str, width: int, shown: str) -> None:
     assert shortened(text, width) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("exactly 10", 10, "exactly 10"),
+        ("load_concurrency_50", 10, "loa…ncy_50"),
+        ("load_concurrency_50", 11, "loa…ency_50"),
+        ("a\nb", 10, "a\\nb"),
+        ("", 10, ""),
+    ],
+)
+def test_squeezed_keeps_the_end(text: str, width: int, shown: str) -> None:
+    assert squeezed(text, width) == shown
+
+
+def test_limits_are_told_and_which_broke() -> None:
+    threshold = PerformanceThreshold(max_p95_ms=1, max_error_rate=0.5, expressions=["throughput>=1"])
+    text = " ".join(report_of(make_record([2 * MS] * 1_000), threshold=threshold).split())
+    assert "limits p95 latency <= 1 ms BROKEN, error rate <= 50 %, throughput >= 1/s" in text
+    assert "limits none were set" in report_of(make_record()).replace("limits        ", "limits ")
+
+
+def test_a_window_shorter_than_the_run_is_told() -> None:
+    text = " ".join(report_of(make_record(window_ns=S, elapsed_ns=2 * S)).split())
+    assert "ok/s in the 1 s while there was work left to start" in text
+
+
+def test_a_number_stays_with_its_unit() -> None:
+    usage = ResourceUsage("host", disk_read_bytes=10**12, disk_write_bytes=10**12, memory_bytes=Gauge(0, 1e12, 1e12))
+    for line in report_of(make_record(usage=SystemUsage(host=usage))).splitlines():
+        assert not line.strip().startswith(("MB", "%", "ms", "us "))
 
 
 @given(text=st.text(max_size=500), width=st.integers(2, 80))

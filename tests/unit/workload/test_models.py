@@ -18,7 +18,7 @@ _SECONDS = "duration_s must be a finite number of seconds above 0 and at most 1,
         {"iterations": 10**9, "workers": MOST_WORKERS},
         {"iterations": 5, "batch": "auto"},
         {"iterations": 5, "batch": 1},
-        {"iterations": 5, "batch": 10**6},
+        {"iterations": 5, "batch": 2**30},
     ],
 )
 def test_fixed_iterations_in_range(values: dict[str, Any]) -> None:
@@ -44,6 +44,10 @@ def test_what_is_not_said_is_one_worker_without_warm_up() -> None:
         ({"workers": 0}, "workers must be a whole number of at least 1 and at most 10000, not 0"),
         ({"workers": 10_001}, "workers must be a whole number of at least 1 and at most 10000, not 10001"),
         ({"batch": 0}, "batch must be a whole number of at least 1 and at most 1073741824, not 0"),
+        (
+            {"batch": 2**30 + 1},
+            "batch must be a whole number of at least 1 and at most 1073741824, not 1073741825",
+        ),
         ({"batch": True}, "batch must be a whole number of at least 1 and at most 1073741824, not True"),
         ({"batch": 2.0}, "batch must be a whole number of at least 1 and at most 1073741824, not 2.0"),
         ({"batch": "lots"}, "batch must be 'auto', a whole number or None, not 'lots'"),
