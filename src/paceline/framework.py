@@ -121,6 +121,7 @@ class PerformanceTestFramework:
         Raises:
             ConfigurationError: an argument is wrong; nothing was measured.
             MeasurementError: the run could not be made.
+            OutputError: the journal cannot be written.
             KeyboardInterrupt: the run was interrupted; what was measured is in ``results``.
         """
         request = RunRequest(
@@ -251,7 +252,10 @@ class PerformanceTestFramework:
         )
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None = None) -> TestResult:
-        """Make and judge a run that is described as data; what the methods above do with their arguments."""
+        """Make and judge a run that is described as data; what the methods above do with their arguments.
+
+        For the doors of this project; the errors are those of :meth:`run_benchmark`.
+        """
         return self._suite.run(request, checked_threshold(threshold))
 
     def load_baseline(self, baseline_file: FilePath) -> None:
@@ -273,7 +277,7 @@ class PerformanceTestFramework:
             self._suite.baseline = {}
 
     def save_baseline(self, baseline_file: FilePath) -> Saved:
-        """Add this session's results to ``baseline_file`` (at most 30 sessions a test are kept).
+        """Add this session's results to ``baseline_file`` (at most 30 sessions of a test on a machine are kept).
 
         Results that failed, and those with a serious finding, are refused, with a :class:`PacelineWarning`.
 

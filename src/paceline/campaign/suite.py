@@ -87,7 +87,7 @@ class Suite:
     def compare(self, result: TestResult) -> Comparison | None:
         """``result`` against the baseline that is loaded now, which may be later than the result."""
         sessions = self.baseline.get(result.metrics.test_name, ())
-        return compare(result.metrics, sessions, result.record.fingerprint.key)
+        return compare(result.metrics, sessions, result.record.fingerprint.key, result.record.definition)
 
     def _prepared(
         self, request: RunRequest, threshold: PerformanceThreshold | None

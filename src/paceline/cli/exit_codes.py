@@ -1,4 +1,4 @@
-"""What the shell is told. pytest's codes where they coincide; the first that applies, in this order."""
+"""What the shell is told. pytest's codes where they coincide. The first that applies of 4, 3, 2, 1, 6, 5, 0."""
 
 from collections.abc import Sequence
 from enum import IntEnum

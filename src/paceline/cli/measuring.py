@@ -22,7 +22,7 @@ from paceline.report.text import printable
 from paceline.store.baselines import load_baseline
 from paceline.store.codec import encode_results
 from paceline.store.files import check_writable
-from paceline.store.journal import FOLDER, Journal, new_journal, newest_journal
+from paceline.store.journal import Journal, new_journal, newest_journal
 from paceline.sysmon.fingerprint import this_machine
 
 _STDOUT = Path("-")
@@ -41,7 +41,6 @@ class OutputOptions:
     resume: bool = False
     quiet: bool = False
     no_color: bool = False
-    folder: Path = FOLDER
 
 
 def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Progress], None]) -> int:
@@ -121,7 +120,7 @@ def _checked(options: OutputOptions) -> OutputOptions:
 
 def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tuple[TestResult, ...]]:
     if options.resume:
-        broken_off = newest_journal(command, options.folder)
+        broken_off = newest_journal(command)
         if broken_off is not None:
             path, content = broken_off
             for notice in content.notices:
@@ -131,7 +130,7 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
             return Journal(path), content.results
         _say("nothing to resume: there is no journal of this command; starting anew")
     try:
-        return new_journal(SYSTEM_CLOCK, command, options.folder), ()
+        return new_journal(SYSTEM_CLOCK, command), ()
     except OutputError as error:
         # A read-only folder is no reason not to measure; a crash would cost the results, and that is said.
         _say(f"measuring without a journal: {error}")

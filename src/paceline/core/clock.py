@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
-NS_PER_S = 1_000_000_000
+from paceline.core.units import NS_PER_S
 
 
 def _utc_now() -> datetime:

@@ -1,6 +1,6 @@
 """One worker in the caller's thread: the way of least disturbance.
 
-Attempts come in stretches of about a quarter of a second. Between two stretches, outside the window, what
+Attempts come in stretches of at most a quarter of a second or 4,096. Between two stretches, outside the window, what
 was seen is folded and the checkpoint may show progress or write a slice: nothing ever runs beside an attempt.
 """
 

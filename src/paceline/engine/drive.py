@@ -71,7 +71,7 @@ class Drive:
         self.target = target
         self.load = load
         self.clock = clock
-        self.errors = ErrorLog()
+        self.errors = ErrorLog(own_frames="paceline.engine.")
         self.stopped_by: BaseException | None = None
         self.abandoned = 0
         self.excluded_s = 0.0

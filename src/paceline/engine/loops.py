@@ -6,9 +6,9 @@ the operation returned an :class:`Outcome`; ``type(value) is`` is the cheapest f
 cannot fool, and None, the commonest value, is let past it. ``bench/loops.py`` holds the loop against the
 naive one.
 
-Every loop takes one attempt a ticket and leaves the last returned value in ``stamps.last_value``. Whatever an
-operation raises is an error of that attempt, ``SystemExit`` included; only ``KeyboardInterrupt`` and the
-cancellation of the measuring task leave the loop.
+Every loop takes one attempt a ticket; the synchronous ones leave the last returned value in
+``stamps.last_value``. Whatever an operation raises is an error of that attempt, ``SystemExit`` included; only
+``KeyboardInterrupt`` and the cancellation of the measuring task leave the loop.
 """
 
 import asyncio
@@ -146,10 +146,10 @@ def time_batches(
     stamps.last_value = value
 
 
-def empty_loop_s(now_s: Callable[[], float], calls: int, repeats: int = 5) -> float:
-    """What the loop of :func:`time_batches` costs without a call in it, per call: the least of ``repeats``."""
+def empty_loop_s(now_s: Callable[[], float], calls: int) -> float:
+    """What the loop of :func:`time_batches` costs without a call in it, per call: the least of five."""
     took_s = []
-    for _ in repeat(None, repeats):
+    for _ in range(5):
         rest = repeat(None, calls)
         start = now_s()
         for _ in rest:

@@ -11,6 +11,7 @@ from paceline.engine.crew import Crew
 from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
 from paceline.engine.loops import time_calls_watched, until
 from paceline.records.stamps import Stamps
+from paceline.sysmon.fingerprint import free_threaded
 from paceline.targets.call import CallTarget
 
 _LOOK_S = 0.25  # how often the waiting thread looks up when nothing calls it
@@ -106,8 +107,7 @@ class ThreadsDrive(Drive):
         self.barrier = threading.Barrier(load.workers, action=self.begin)
         self._shared: Iterator[int] | None = None
         if load.iterations is not None:
-            locked = not _interpreter_locked()
-            self._shared = SharedIterations(load.iterations) if locked else iter(range(load.iterations))
+            self._shared = SharedIterations(load.iterations) if free_threaded() else iter(range(load.iterations))
         self._workers = [_Worker(self, number) for number in range(load.workers)]
 
     def tickets(self) -> Iterable[object]:
@@ -196,9 +196,3 @@ class ThreadsDrive(Drive):
                 end_s, ended = self.clock.now_s(), worker.finished.is_set()
             if not ended:
                 self._crew.forget(worker.number)
-
-
-def _interpreter_locked() -> bool:
-    import sys
-
-    return getattr(sys, "_is_gil_enabled", lambda: True)()

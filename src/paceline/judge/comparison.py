@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from statistics import median
 
 from paceline.core.plain import to_plain
 from paceline.records.baseline import BaselineSession
 from paceline.records.metrics import PerformanceMetrics
+from paceline.records.run_record import Definition
 
 REFERENCE_SESSIONS = 10
 COMPARED = {
@@ -74,12 +75,26 @@ def reference_of(sessions: Sequence[BaselineSession], fingerprint: str) -> tuple
     return (own or tuple(sessions))[:REFERENCE_SESSIONS], bool(own)
 
 
-def compare(metrics: PerformanceMetrics, sessions: Sequence[BaselineSession], fingerprint: str) -> Comparison | None:
-    """``metrics`` against ``sessions`` of the same test; None when there are none."""
+def compare(
+    metrics: PerformanceMetrics,
+    sessions: Sequence[BaselineSession],
+    fingerprint: str,
+    definition: Definition | None = None,
+) -> Comparison | None:
+    """``metrics`` against ``sessions`` of the same test; None when there are none.
+
+    Args:
+        metrics: what was measured.
+        sessions: what was stored, in the order it was saved.
+        fingerprint: key of the machine and interpreter of ``metrics``.
+        definition: what was asked for. Where a session's is known and another, the reason says so.
+    """
     reference, same_machine = reference_of(sessions, fingerprint)
     if not reference:
         return None
     reason = "statistics not built yet: the changes are shown, no verdict is drawn from them"
+    if any(_differ(definition, each.definition) for each in reference):
+        reason = "the baseline was measured with another definition (iterations, workers, batch, ...); " + reason
     if not same_machine:
         reason = "the baseline is from another machine or interpreter; " + reason
     changes = {key: _change_pct(getattr(metrics, name), reference, name) for key, name in COMPARED.items()}
@@ -90,6 +105,15 @@ def compare(metrics: PerformanceMetrics, sessions: Sequence[BaselineSession], fi
         sessions=len(reference),
         same_machine=same_machine,
     )
+
+
+def _differ(one: Definition | None, other: Definition | None) -> bool:
+    if one is None or other is None:
+        return False  # not known of files of the older flat form
+    if min(one.calls_per_sample, other.calls_per_sample) > 1:
+        # How many calls a calibrated batch has follows from the machine's speed at that moment.
+        other = replace(other, calls_per_sample=one.calls_per_sample)
+    return one != other
 
 
 def _change_pct(measured: float, reference: Sequence[BaselineSession], name: str) -> float:

@@ -7,6 +7,7 @@ from statistics import median
 
 from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms
+from paceline.judge.limits import METRICS
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import Execution, RunRecord
@@ -241,7 +242,7 @@ def _targets_gone(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]
 def _errors_unjudged(
     record: RunRecord, metrics: PerformanceMetrics, threshold: PerformanceThreshold | None
 ) -> Iterator[Finding]:
-    limited = threshold is not None and any(limit.metric.label == "error rate" for limit in threshold.limits())
+    limited = threshold is not None and any(limit.metric is METRICS["error_rate"] for limit in threshold.limits())
     if not metrics.error_count or limited or not record.counts.ok:
         return
     first = record.errors[0] if record.errors else None
@@ -260,9 +261,9 @@ def _too_few_samples(record: RunRecord, threshold: PerformanceThreshold | None) 
     if not count or record.definition.calls_per_sample > 1:
         return
     limited = [limit.metric.percentile for limit in (threshold.limits() if threshold else ())]
-    asked = sorted({percentile for percentile in limited if percentile is not None}) or [95.0, 99.0]
+    asked = sorted({p for p in limited if p is not None and 0 < p < 100}) or [95.0, 99.0]  # noqa: PLR2004
     # 1e-9: 200 * (1 - 0.95) is 10.000000000000009 or 9.99... as the percentile has it.
-    weak = [p for p in asked if p < 100 and count * (1 - p / 100) < _TAIL_SAMPLES - 1e-9]  # noqa: PLR2004
+    weak = [p for p in asked if count * (1 - p / 100) < _TAIL_SAMPLES - 1e-9]
     if weak:
         needed = round(_TAIL_SAMPLES / (1 - weak[-1] / 100))
         yield Finding(

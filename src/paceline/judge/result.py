@@ -97,7 +97,7 @@ def judge(
         message = f"no attempt was ok: {failed}" if attempts else "nothing was measured: no attempt ended"
         broken = (Violation("ok attempts", 0.0, 1.0, "attempts", message), *broken)
     findings = sorted((*noted, *diagnose(record, metrics, threshold)), key=lambda finding: not finding.serious)
-    comparison = compare(metrics, baseline, record.fingerprint.key)
+    comparison = compare(metrics, baseline, record.fingerprint.key, record.definition)
     if broken or (comparison is not None and comparison.verdict is Verdict.REGRESSED):
         status = TestStatus.FAILED
     elif any(finding.serious for finding in findings):

@@ -1,1 +1,1 @@
-"""Data: what was seen, as frozen, versioned, mergeable values."""
+"""Data: what was seen, as frozen values."""

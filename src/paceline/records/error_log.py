@@ -10,7 +10,6 @@ from paceline.core.redaction import redact
 
 MOST_GROUPS = 100
 _MESSAGE_LENGTH = 500
-_OWN_LOOPS = ("paceline.engine.",)
 _TRACEBACK_LENGTH = 8_000
 OTHER_KIND = "(other)"
 
@@ -33,9 +32,14 @@ class ErrorGroup:
 
 
 class ErrorLog:
-    """Collects errors in bounded memory: beyond 100 kinds the rest is counted together. Thread-safe."""
+    """Collects errors in bounded memory: beyond 100 kinds the rest is counted together. Thread-safe.
 
-    def __init__(self) -> None:
+    Args:
+        own_frames: beginning of the names of the modules whose frames a traceback is shown without.
+    """
+
+    def __init__(self, own_frames: str = "") -> None:
+        self._own_frames = own_frames
         self._groups: dict[tuple[str, str], ErrorGroup] = {}
         self._lock = threading.Lock()
         self.pid = os.getpid()  # of the process that counts; a child that an operation forks has another
@@ -58,7 +62,7 @@ class ErrorLog:
                 key = (OTHER_KIND, f"errors beyond the first {MOST_GROUPS} kinds")
             seen = self._groups.get(key)
             if seen is None:
-                self._groups[key] = ErrorGroup(*key, count=1, traceback=_traceback_of(error))
+                self._groups[key] = ErrorGroup(*key, count=1, traceback=_traceback_of(error, self._own_frames))
             else:
                 self._groups[key] = ErrorGroup(*key, count=seen.count + 1, traceback=seen.traceback)
 
@@ -75,19 +79,19 @@ def _message_of(error: BaseException) -> str:
         return f"<message unavailable: its __str__ raised {type(broken).__name__}>"
 
 
-def _from_the_operation_on(frames: TracebackType | None) -> TracebackType | None:
-    """Without the timing loop's own frames, unless there are no others."""
+def _from_the_operation_on(frames: TracebackType | None, own: str) -> TracebackType | None:
+    """Without the frames of the timing loop, unless there are no others."""
     rest = frames
-    while rest is not None and rest.tb_frame.f_globals.get("__name__", "").startswith(_OWN_LOOPS):
+    while own and rest is not None and str(rest.tb_frame.f_globals.get("__name__")).startswith(own):
         rest = rest.tb_next
     return rest or frames
 
 
-def _traceback_of(error: BaseException | None) -> str:
+def _traceback_of(error: BaseException | None, own_frames: str) -> str:
     if error is None:
         return ""
     try:
-        lines = traceback.format_exception(type(error), error, _from_the_operation_on(error.__traceback__))
+        lines = traceback.format_exception(type(error), error, _from_the_operation_on(error.__traceback__, own_frames))
     except BaseException as broken:  # noqa: BLE001  # the same foreign __str__ is called here
         return f"<traceback unavailable: formatting it raised {type(broken).__name__}>"
     text = redact("".join(lines))

@@ -17,9 +17,9 @@ PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9)
 class PerformanceMetrics:
     """Figures of one run. Latency is over attempts that ended ok and over timeouts, at their limit or more.
 
-    A figure that does not exist is NaN (in files: null): every latency when no attempt was ok, percentiles
-    of a batched run (percentiles of batch means are not percentiles of calls), the hit rate of an operation
-    that reports no hits and misses.
+    A figure that does not exist is NaN (in files: null): every latency when all attempts were errors, percentiles
+    of a batched run (percentiles of batch means are not percentiles of calls; the median is that of batch
+    means), the hit rate of an operation that reports no hits and misses.
 
     Attributes:
         test_name: name of the test.
@@ -27,7 +27,7 @@ class PerformanceMetrics:
         iterations: attempts made in the measured window.
         min_time_ms, max_time_ms, mean_time_ms, std_dev_ms: exact.
         median_time_ms, p90_time_ms, p95_time_ms, p99_time_ms, p999_time_ms: type 7 from the raw samples up to
-            100,000 iterations, else from the histogram (0.1 %).
+            100,000 iterations, else, and for durations, from the histogram (0.1 %).
         throughput_ops_per_sec: ok attempts a second (goodput).
         attempts_per_sec: all attempts a second.
         total_duration_sec: wall time from the first start to the last end, without ``setup_each`` and recording.

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from paceline.core.clock import ClockQuality
+from paceline.core.units import NS_PER_S
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.latency import Latency
@@ -66,7 +67,7 @@ class Collections:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What happened around the attempts; each leads to a finding.
+    """What happened around the attempts; findings are made from it.
 
     Attributes:
         interruption: ``KeyboardInterrupt`` or what else ended the run early; None for a whole run.
@@ -136,4 +137,4 @@ class RunRecord:
     @property
     def throughput_per_s(self) -> float:
         """Ok attempts a second (goodput)."""
-        return self.window_ok * 1e9 / self.window_ns if self.window_ns else 0.0
+        return self.window_ok * NS_PER_S / self.window_ns if self.window_ns else 0.0

@@ -55,9 +55,8 @@ class Stamps:
         self.marks.append(AttemptEnd.TIMEOUT)
 
     def take(self) -> "Stamps":
-        """Hand over what is complete and go on empty, keeping the same lists, which loops hold on to."""
+        """Hand over what is complete and go on empty."""
         taken = self.copy()
-        taken.last_value, self.last_value = self.last_value, None
         del self.starts_s[: len(taken)], self.ends_s[: len(taken)], self.marked[:], self.marks[:]
         self.untimed_ok, self.excluded_s = 0, 0.0
         return taken

@@ -1,4 +1,4 @@
-"""Baselines: for each test the figures of up to 30 sessions, in a file that is replaced whole and under a lock."""
+"""Baselines: for each test the figures of up to 30 sessions a machine, in a file replaced whole and under a lock."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -18,7 +18,7 @@ def this_machine() -> Fingerprint:
     import psutil
 
     version = ".".join(map(str, sys.version_info[:3]))
-    free_threaded = "" if getattr(sys, "_is_gil_enabled", lambda: True)() else " free-threaded"
+    threading = " free-threaded" if free_threaded() else ""
     return Fingerprint(
         cpu_model=_cpu_model(),
         cpu_count=os.cpu_count(),
@@ -26,9 +26,14 @@ def this_machine() -> Fingerprint:
         system=platform.system(),
         kernel=platform.release(),
         architecture=platform.machine(),
-        python=f"{platform.python_implementation()} {version}{free_threaded}",
+        python=f"{platform.python_implementation()} {version}{threading}",
         paceline=__version__,
     )
+
+
+def free_threaded() -> bool:
+    """Whether threads of this interpreter run Python at the same time."""
+    return not getattr(sys, "_is_gil_enabled", lambda: True)()
 
 
 def _cpu_model() -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from paceline.judge.comparison import COMPARED, REFERENCE_SESSIONS, Comparison, Verdict, compare, reference_of
 from paceline.records.baseline import BaselineSession
 from paceline.records.metrics import metrics_of
+from paceline.records.run_record import Definition
 from tests.fakes import MS, make_record
 from tests.strategies import sessions
 
@@ -126,3 +127,30 @@ def test_as_a_mapping_it_has_the_specifications_keys_and_nan_stays_a_number() ->
 
 def test_verdicts_have_the_names_that_files_contain() -> None:
     assert [verdict.value for verdict in Verdict] == ["regressed", "improved", "unchanged", "inconclusive"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (Definition(iterations=2_000), False),
+        (None, False),  # the older flat form
+        (Definition(iterations=1_000), True),
+        (Definition(iterations=2_000, workers=50), True),
+        (Definition(iterations=2_000, calls_per_sample=8), True),
+    ],
+)
+def test_another_definition_is_told(stored: Definition | None, told: bool) -> None:  # noqa: FBT001
+    record = make_record()
+    session = BaselineSession("monday", "", record.fingerprint.key, {"median_time_ms": 1.0}, stored)
+    comparison = compare(metrics_of(record), [session], record.fingerprint.key, record.definition)
+    assert comparison is not None
+    assert ("another definition" in comparison.reason) is told
+
+
+def test_a_calibrated_batch_of_another_size_is_the_same_definition() -> None:
+    record = make_record(definition=Definition(iterations=2_000, calls_per_sample=512))
+    stored = Definition(iterations=2_000, calls_per_sample=256)
+    session = BaselineSession("monday", "", record.fingerprint.key, {"median_time_ms": 1.0}, stored)
+    comparison = compare(metrics_of(record), [session], record.fingerprint.key, record.definition)
+    assert comparison is not None
+    assert "another definition" not in comparison.reason

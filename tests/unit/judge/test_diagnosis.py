@@ -376,7 +376,10 @@ _P95, _P99 = PerformanceThreshold(max_p95_ms=9), PerformanceThreshold(max_p99_ms
         (20, PerformanceThreshold(max_p50_ms=1), None, None),
         (19, PerformanceThreshold(max_p50_ms=1), "p50 of 19 samples.", 20),
         (5_000, PerformanceThreshold(max_p999_ms=1), "p99.9 of 5,000 samples.", 10_000),
-        (5, PerformanceThreshold(max_max_ms=1), None, None),  # the maximum is what it is
+        # The extremes are what they are; limiting one does not say that nobody looks at p95 and p99.
+        (5, PerformanceThreshold(max_max_ms=1), "p95 and p99 of 5 samples.", 1_000),
+        (5, PerformanceThreshold(expressions=["min<=1"]), "p95 and p99 of 5 samples.", 1_000),
+        (200, PerformanceThreshold(max_max_ms=1, max_p95_ms=1), None, None),
         (150, PerformanceThreshold(max_mean_ms=1), "p95 and p99 of 150 samples.", 1_000),
     ],
 )

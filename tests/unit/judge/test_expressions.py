@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError
-from paceline.judge.thresholds import METRICS, PerformanceThreshold, parse_expression, violations_of
+from paceline.judge.expressions import parse_expression
+from paceline.judge.limits import METRICS
+from paceline.judge.thresholds import PerformanceThreshold, violations_of
 from paceline.records.metrics import metrics_of
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from tests.fakes import MS, S, make_record

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError
-from paceline.judge.thresholds import METRICS, Limit, PerformanceThreshold, percentile_metric, violations_of, watched
+from paceline.judge.limits import METRICS, Limit, percentile_metric, watched
+from paceline.judge.thresholds import PerformanceThreshold, violations_of
 from paceline.records.metrics import metrics_of
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import Definition, RunRecord

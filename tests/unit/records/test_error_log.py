@@ -105,7 +105,7 @@ def test_a_traceback_begins_with_the_operation_not_with_the_timing_loop() -> Non
     def operation() -> None:
         raise ValueError("bad")
 
-    log = ErrorLog()
+    log = ErrorLog(own_frames="paceline.engine.")
     log.add_exception(_loop_of_the_engine(operation))
     text = _only(log).traceback
     assert "in operation" in text
@@ -114,7 +114,7 @@ def test_a_traceback_begins_with_the_operation_not_with_the_timing_loop() -> Non
 
 def test_an_error_of_the_timing_loop_itself_keeps_its_traceback() -> None:
     not_callable: Any = 5
-    log = ErrorLog()
+    log = ErrorLog(own_frames="paceline.engine.")
     log.add_exception(_loop_of_the_engine(not_callable))
     assert "in time_calls" in _only(log).traceback
 

@@ -53,13 +53,13 @@ def test_what_has_no_partner_does_not_count() -> None:
 def test_taking_empties_the_same_lists_and_keeps_what_is_not_complete() -> None:
     stamps = stamps_of([Attempt(0, 5, AttemptEnd.OK), Attempt(5, 9, AttemptEnd.HIT)])
     stamps.starts_s.append(7.0)  # under way
-    stamps.untimed_ok, stamps.excluded_s, stamps.last_value = 3, 0.5, "value"
+    stamps.untimed_ok, stamps.excluded_s = 3, 0.5
     starts_s, ends_s, marked, marks = stamps.starts_s, stamps.ends_s, stamps.marked, stamps.marks
     taken = stamps.take()
     assert (len(taken), taken.marked, taken.marks) == (2, [1], [AttemptEnd.HIT])
     assert taken.starts_s == [0.0, 5e-9]
     assert taken.ends_s == [5e-9, 9e-9]
-    assert (taken.untimed_ok, taken.excluded_s, taken.last_value) == (3, 0.5, "value")
+    assert (taken.untimed_ok, taken.excluded_s) == (3, 0.5)
     assert (stamps.starts_s, stamps.ends_s, stamps.marked, stamps.marks) == ([7.0], [], [], [])
     assert stamps.starts_s is starts_s
     assert stamps.ends_s is ends_s

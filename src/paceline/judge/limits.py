@@ -1,0 +1,137 @@
+"""Limits: which figures can be limited, and how a limit is told to people."""
+
+import math
+import operator
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from paceline.core.units import BYTES_PER_MB
+from paceline.records.metrics import PerformanceMetrics, quantile_ms
+from paceline.records.resources import ResourceUsage
+from paceline.records.run_record import RunRecord
+
+_COMPARE: dict[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+SUFFIX = {"ms": " ms", "share": " %", "per second": "/s", "percent": " %", "MB": " MB"}
+_AS_WRITTEN = 15  # digits that every number people write survives as a float
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure that a limit can be set on.
+
+    Attributes:
+        label: for people.
+        unit: ``ms``, ``share``, ``per second``, ``percent`` or ``MB``.
+        value: reads it off a run; NaN when the run does not have it.
+        percentile: of single calls' latency, in [0, 100]; None for everything else.
+    """
+
+    label: str
+    unit: str
+    value: Callable[[RunRecord, PerformanceMetrics], float]
+    percentile: float | None = None
+
+
+def percentile_metric(percentile: float) -> Metric:
+    """The latency percentile ``percentile`` in [0, 100]."""
+    return Metric(f"p{percentile:g} latency", "ms", lambda record, _: quantile_ms(record, percentile / 100), percentile)
+
+
+def watched(record: RunRecord) -> tuple[ResourceUsage, ...]:
+    """Whose CPU and memory limits mean: the target processes if any were named, else this process tree."""
+    return record.usage.targets or (record.usage.process,)
+
+
+def _cpu_percent(record: RunRecord, _: PerformanceMetrics) -> float:
+    return _sum_of(usage.cpu_percent.mean if usage.cpu_percent else None for usage in watched(record))
+
+
+def _memory_mb(record: RunRecord, _: PerformanceMetrics) -> float:
+    peak = _sum_of(usage.memory_bytes.maximum if usage.memory_bytes else None for usage in watched(record))
+    return peak / BYTES_PER_MB
+
+
+def _host_cpu_percent(record: RunRecord, _: PerformanceMetrics) -> float:
+    return _sum_of([record.usage.host.cpu_percent.mean if record.usage.host.cpu_percent else None])
+
+
+def _sum_of(values: Iterable[float | None]) -> float:
+    every = list(values)
+    known = [value for value in every if value is not None]
+    return float(sum(known)) if len(known) == len(every) else math.nan
+
+
+METRICS: dict[str, Metric] = {
+    "avg": Metric("mean latency", "ms", lambda _, metrics: metrics.mean_time_ms),
+    "med": Metric("median latency", "ms", lambda _, metrics: metrics.median_time_ms),
+    "min": Metric("minimum latency", "ms", lambda _, metrics: metrics.min_time_ms, 0.0),
+    "max": Metric("maximum latency", "ms", lambda _, metrics: metrics.max_time_ms, 100.0),
+    "error_rate": Metric("error rate", "share", lambda _, metrics: metrics.error_rate),
+    "throughput": Metric("throughput", "per second", lambda _, metrics: metrics.throughput_ops_per_sec),
+    "hit_rate": Metric("hit rate", "share", lambda _, metrics: metrics.hit_rate),
+    "cpu": Metric("CPU", "percent", _cpu_percent),
+    "host_cpu": Metric("host CPU", "percent", _host_cpu_percent),
+    "memory": Metric("memory", "MB", _memory_mb),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One metric, one comparison, one number.
+
+    Attributes:
+        source: what the user wrote, a field name or an expression.
+        metric: what is limited.
+        sign: what must hold: measured value ``sign`` bound.
+        bound: in the metric's unit.
+    """
+
+    source: str
+    metric: Metric
+    sign: str
+    bound: float
+
+    @property
+    def text(self) -> str:
+        """For people: ``p95 latency <= 100 ms``."""
+        return f"{self.metric.label} {self.sign} {bound_text(self)}"
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value`` keeps the limit; NaN never does."""
+        return _COMPARE[self.sign](value, self.bound)
+
+
+def bound_text(limit: Limit) -> str:
+    """The bound of ``limit`` as people write it, with its unit."""
+    unit = limit.metric.unit
+    return f"{_rounded(as_shown(limit.bound, unit), _AS_WRITTEN)}{SUFFIX[unit]}"
+
+
+def as_shown(value: float, unit: str) -> float:
+    """``value`` as it is shown: a share in percent."""
+    return exact_product(value, "100") if unit == "share" else value
+
+
+def told_apart(value: float, bound: float) -> str:
+    """``value`` with as many digits as it takes to tell it from ``bound``."""
+    for digits in (4, 6, 9, 17):
+        text = _rounded(value, digits)
+        if value == bound or text != _rounded(bound, digits):
+            break
+    return text
+
+
+def _rounded(value: float, digits: int) -> str:
+    text = f"{value:,.{digits}g}"
+    return f"{float(text):,.0f}" if "e+" in text else text
+
+
+def exact_product(number: float, factor: str) -> float:
+    """Multiplied in decimal: 0.7 / 100 is below 7 / 1000 in floats, and a share equal to its limit would break it."""
+    return float(Decimal(repr(number)) * Decimal(factor))
