@@ -53,6 +53,10 @@ EQUIVALENT: dict[tuple[str, str], str] = {
         "records/time_series.py",
         "early, late = sorted((fine.slices, coarse.slices), key=lambda slices: slices[-1].position if slices else 0)",
     ): _MORE_WORK,
+    (
+        "records/time_series.py",
+        "early, late = sorted((fine.slices, coarse.slices), key=lambda slices: slices[0].position if slices else 1)",
+    ): _MORE_WORK,
     ("stats/summary.py", "limbs = [part >> _LIMB_BITS * place & _LIMB_MASK for place in range(4)]"): _ONLY_LONGER,
     ("stats/summary.py", "if maximum * int(values.size) < _INT64_MAX:"): _BOTH_EXACT,
     ("stats/summary.py", "if maximum * maximum * int(values.size) < _INT64_MAX:"): _BOTH_EXACT,

@@ -24,8 +24,8 @@ _ASSIGNMENT = re.compile(
     rf"(?P<value>{_QUOTED}|[^\s,;&)}}\]'\"]+)"
 )
 # Secrets that are known by their look: JSON Web Tokens and access keys of AWS.
-_TELLING = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*|\bAKIA[0-9A-Z]{16}\b")
-_OPTION = re.compile(rf"(?i)(?P<name>--[\w-]*{_WORDS}[\w-]*)\s+(?P<value>(?!-)\S+)")
+_TELLING = re.compile(r"(?<![\w-])eyJ[\w-]{5,}+\.[\w-]++\.[\w-]*|\bAKIA[0-9A-Z]{16}\b")
+_OPTION = re.compile(rf"(?i)(?P<name>(?<![\w-])--(?=[\w-]*{_WORDS})[\w-]++)\s++(?P<value>(?!-)\S+)")
 _SECRET_KEY = re.compile(rf"(?i){_WORDS}$")
 _HARMLESS = (int, float, type(None))  # ``max_token: 512`` says nothing
 

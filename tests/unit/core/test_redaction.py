@@ -28,6 +28,11 @@ from paceline.core.redaction import HIDDEN, redact, redact_tree
         ("(password='it\\'s me', x=1)", "(password=***, x=1)"),
         ("{'Authorization': 'Token abc def', 'Accept': '*'}", "{'Authorization': ***, 'Accept': '*'}"),
         ("private-key = xyz; rest", "private-key = ***; rest"),
+        ("AccountKey=xyz; passphrase: xyz; ?signature=xyz", "AccountKey=***; passphrase: ***; ?signature=***"),
+        ("refused eyJhbGciOiJ9.eyJzdWIi.c2ln, sorry", "refused ***, sorry"),
+        ("as AKIAIOSFODNN7EXAMPLE now", "as *** now"),
+        ("tool --db-password hunter2 --verbose", "tool --db-password *** --verbose"),
+        ("tool --token --verbose", "tool --token --verbose"),
     ],
 )
 def test_credentials_are_hidden(text: str, shown: str) -> None:
@@ -66,7 +71,26 @@ def test_redaction_is_idempotent(secret: str, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a", "a-", "token", "://", "://a@", "password=", "basic ", "cookie", "secret'", "x='", "password ", "@"]
+    "piece",
+    [
+        "a",
+        "a-",
+        "token",
+        "://",
+        "://a@",
+        "password=",
+        "basic ",
+        "cookie",
+        "secret'",
+        "x='",
+        "password ",
+        "@",
+        "-",
+        "eyJaaaaa-",
+        "eyJaaaaa.",
+        "--password",
+        "--token ",
+    ],
 )
 def test_a_megabyte_of_foreign_text_passes_through(piece: str) -> None:
     # What is slow here is quadratic, and would not end: no clock is needed to notice.

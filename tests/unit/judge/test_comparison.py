@@ -149,7 +149,7 @@ def test_another_definition_is_told(stored: Definition | None, told: bool) -> No
 
 def test_a_calibrated_batch_of_another_size_is_the_same_definition() -> None:
     record = make_record(definition=Definition(iterations=2_000, calls_per_sample=512))
-    stored = Definition(iterations=2_000, calls_per_sample=256)
+    stored = Definition(iterations=2_000, calls_per_sample=2)
     session = BaselineSession("monday", "", record.fingerprint.key, {"median_time_ms": 1.0}, stored)
     comparison = compare(metrics_of(record), [session], record.fingerprint.key, record.definition)
     assert comparison is not None

@@ -3,6 +3,7 @@ import re
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,6 +232,23 @@ def test_a_limit_is_a_finite_number_of_at_least_0(name: str, value: Any) -> None
         ConfigurationError, match=re.escape(f"{name} must be a finite number of at least 0, not {value!r}")
     ):
         PerformanceThreshold(**{name: value})
+
+
+def test_a_limit_too_large_for_a_float_is_refused_in_one_line() -> None:
+    with pytest.raises(
+        ConfigurationError, match="max_p95_ms must be a finite number of at least 0, not 1000"
+    ) as caught:
+        PerformanceThreshold(max_p95_ms=10**400)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [(5, int), (5.0, float), (np.float64(5), float), (type("Own", (int,), {})(5), float)]
+)
+def test_a_limit_is_kept_as_a_number_that_files_can_hold(given: float, kept: type) -> None:
+    threshold = PerformanceThreshold(max_p95_ms=given)
+    assert threshold.max_p95_ms == 5
+    assert type(threshold.max_p95_ms) is kept
 
 
 @pytest.mark.parametrize("name", ["max_error_rate", "min_hit_rate"])
