@@ -43,6 +43,14 @@ EQUIVALENT: dict[tuple[str, str], str] = {
     ("records/histogram.py", "dense = np.zeros(highest + lowest + 1, dtype=np.int64)"): _ONLY_LONGER,
     ("records/histogram.py", "dense = np.zeros(highest - lowest + 2, dtype=np.int64)"): _ONLY_LONGER,
     ("records/histogram.py", "most = int(counts.max()) if len(counts) else 1"): "both fit into 8 bits",
+    ("judge/diagnosis.py", "weak = [p for p in asked if count * (1 - p / 100) <= _TAIL_SAMPLES - 1e-09]"): (
+        "nothing is 1e-9 below a whole number"
+    ),
+    (
+        "records/recorder.py",
+        "return np.maximum(offsets_ns, 1) // self._series.interval_ns",
+    ): "0 and 1 ns are one interval",
+    ("stats/steady_state.py", "centre = median(points) if points else -1.0"): "no points are too few anyway",
     ("stats/steady_state.py", "centre = median(points) if points else 1.0"): "no points are too few anyway",
     ("records/histogram.py", "return parts[-1] if parts else cls()"): "there is only one",
     (
