@@ -3,8 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LOCUST := .venv-locust/.ready
 
-.PHONY: demo test check bench mutants clean
+.PHONY: demo test check bench bench-http mutants clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
@@ -21,6 +22,17 @@ check: $(READY)  ## formatting, lint, types, import contracts
 bench: $(READY)  ## Paceline's own speed, as ratios
 	$(BIN)/python -m bench
 
+bench-http: $(READY) $(LOCUST)  ## HTTP load next to wrk and Locust; ARGS=--long watches memory for 5 min
+	@missing=; for tool in nginx wrk openssl; do \
+		PATH="$$PATH:/usr/local/sbin:/usr/sbin" command -v $$tool >/dev/null || missing="$$missing $$tool"; \
+	done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "bench-http needs$$missing. Install it (Debian: sudo apt-get install$$missing) and run this again." >&2; exit 1; \
+	fi; \
+	echo "Installing$$missing"; apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing
+	$(BIN)/python -m bench.http $(ARGS)
+
 mutants: $(READY)  ## a seeded sample of mutants of stats, records and judge against their tests
 	$(BIN)/python -m tests.quality.mutants
 
@@ -31,5 +43,12 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $(READY)
 
-clean:  ## remove the environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+# Locust pins versions of its own: it must not touch ours.
+$(LOCUST):
+	@echo 'Installing Locust into .venv-locust, once'
+	@$(PYTHON) -m venv .venv-locust
+	@.venv-locust/bin/python -m pip install --quiet --disable-pip-version-check locust
+	@touch $(LOCUST)
+
+clean:  ## remove the environments and all caches
+	rm -rf $(VENV) .venv-locust .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,8 +10,9 @@ import numpy as np
 from paceline.core.clock import Clock, ClockQuality
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
+from paceline.records.load import Arrivals, LoadRecord
 from paceline.records.recorder import Counts
-from paceline.records.run_record import Definition, RunRecord, TestType
+from paceline.records.run_record import Definition, Execution, RunRecord, TestType
 from paceline.stats.summary import moments_of
 
 MS = 1_000_000  # in ns
@@ -95,3 +96,69 @@ def make_record(
         clock=ClockQuality(resolution_ns=1.0, cost_ns=50.0),
     )
     return replace(record, **changes)
+
+
+def make_load(
+    samples_ns: Sequence[int] = (MS,) * 2_000,
+    load: LoadRecord | None = None,
+    *,
+    users: int = 10,
+    dropped: int = 0,
+    plan: str | None = None,
+    execution: Execution = Execution.CONNECTIONS,
+    **changes: Any,
+) -> RunRecord:
+    """A whole and healthy load over ``users`` connections that were busy all the time.
+
+    With ``load.arrivals`` it is an open loop whose arrivals were sent when due, over as long a time.
+    """
+    load = load or LoadRecord(cpu_percent=(40.0, 50.0))
+    elapsed_ns = -(-sum(samples_ns) // users)
+    open_loop = load.arrivals is not None
+    duration_s = changes.pop("duration_s", None) or max(elapsed_ns, 1) / S
+    if plan is None:
+        plan = f"{len(samples_ns) / duration_s:,.0f}/s" if open_loop else f"{users} users"
+        plan += f" for {duration_s:,.9g} s"
+    definition = Definition(
+        iterations=None,
+        duration_s=duration_s,
+        warmup_iterations=0,
+        workers=users,
+        execution=execution,
+        plan=plan,
+        open_loop=open_loop,
+        warmup_s=1.0,
+        target="GET http://localhost:8000/records/7",
+    )
+    record = make_record(
+        samples_ns, keep_samples=False, definition=definition, elapsed_ns=elapsed_ns, window_ns=elapsed_ns, load=load
+    )
+    return replace(
+        record,
+        **{
+            "counts": replace(record.counts, dropped=dropped),
+            "latency": replace(record.latency, dropped=dropped),
+            **changes,
+        },
+    )
+
+
+def make_arrivals(
+    generator_ns: Sequence[int] = (50_000,) * 2_000,
+    waits_ns: Sequence[int] | None = None,
+    service_ns: Sequence[int] = (MS,) * 2_000,
+    *,
+    planned: int | None = None,
+    late: int | None = None,
+) -> Arrivals:
+    """Arrivals that were noticed and sent so late, each; late are those more than 1 ms behind."""
+    waits = waits_ns if waits_ns is not None else (0,) * len(generator_ns)
+    lags = [one + other for one, other in zip(generator_ns, waits, strict=True)]
+    return Arrivals(
+        planned=len(lags) if planned is None else planned,
+        late=sum(lag > MS for lag in lags) if late is None else late,
+        lag=make_latency(lags, keep_samples=False),
+        generator_lag=make_latency(generator_ns, keep_samples=False),
+        connection_wait=make_latency(waits, keep_samples=False),
+        service=make_latency(service_ns, keep_samples=False),
+    )

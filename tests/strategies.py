@@ -1,6 +1,6 @@
 """What Paceline may be given: Hypothesis strategies for values of each room."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from hypothesis import strategies as st
@@ -9,12 +9,13 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.histogram import Histogram
+from paceline.records.load import Arrivals, LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Definition, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.records.time_series import FINEST_INTERVAL_NS, TimeSeries, TimeSlice
-from tests.fakes import MS, S, make_record
+from tests.fakes import MS, S, make_latency, make_record
 
 # From nothing to a century and a half, every magnitude equally likely to be met.
 durations_ns = st.integers(0, 62).flatmap(lambda bits: st.integers(0, 2**bits))
@@ -30,7 +31,48 @@ counts = st.builds(
     timeouts=st.integers(0, 2**40),
     hits=st.integers(0, 2**40),
     misses=st.integers(0, 2**40),
+    dropped=st.integers(0, 2**40),
 )
+latencies = st.builds(make_latency, st.lists(durations_ns, max_size=20), keep_samples=st.just(value=False))
+percents = st.floats(0, 1_000)
+naturals = st.integers(0, 2**40)
+arrivals = st.builds(
+    Arrivals,
+    planned=naturals,
+    late=naturals,
+    lag=latencies,
+    generator_lag=latencies,
+    connection_wait=latencies,
+    service=latencies,
+)
+traffics = st.builds(
+    Traffic,
+    sent_bytes=naturals,
+    received_bytes=naturals,
+    statuses=st.lists(st.builds(StatusCount, st.integers(100, 599), naturals), max_size=3).map(tuple),
+    connections=naturals,
+    reconnects=naturals,
+    closed_by_server=naturals,
+    resent=naturals,
+    dns=latencies,
+    connect=latencies,
+    tls=latencies,
+    first_byte=latencies,
+)
+
+
+def loads(names: st.SearchStrategy[str]) -> st.SearchStrategy[LoadRecord]:
+    """What any load could leave; parts have ``names``."""
+    return st.builds(
+        LoadRecord,
+        cpu_percent=st.lists(percents, max_size=3).map(tuple),
+        own_process=st.booleans(),
+        arrivals=st.none() | arrivals,
+        traffic=st.none() | traffics,
+        parts=st.lists(st.builds(Part, names, counts, latencies), max_size=3).map(tuple),
+        iterations=st.none() | naturals,
+        probe=st.none() | st.builds(Probe, percents, counts, latencies, latencies),
+    )
 
 
 @st.composite
@@ -90,6 +132,10 @@ definitions = st.builds(
     calls_per_sample=st.integers(1, 1_000),
     timeout_s=st.none() | st.floats(0.001, 1e6),
     execution=st.sampled_from(Execution),
+    plan=st.sampled_from(["", "500/s for 10 s", "50 users for 10 s", "ramp to 100/s in 10 s, 100/s for 60 s"]),
+    open_loop=st.booleans(),
+    warmup_s=st.floats(0, 1e6),
+    target=st.text(max_size=20),
 )
 
 
@@ -98,7 +144,7 @@ def records(draw: st.DrawFn) -> RunRecord:
     """Any run, also one in which nothing, or only errors, came back."""
     samples = draw(st.lists(st.integers(0, 3_600 * S), max_size=60))
     errors = tuple(draw(st.lists(error_groups, max_size=3)))
-    return make_record(
+    record = make_record(
         samples,
         keep_samples=draw(st.booleans()),
         errors_counted=sum(group.count for group in errors),
@@ -108,6 +154,13 @@ def records(draw: st.DrawFn) -> RunRecord:
         definition=draw(definitions),
         errors=errors,
         name=draw(st.text(max_size=20)),
+        load=draw(st.none() | loads(st.text(max_size=20))),
+    )
+    dropped = draw(st.sampled_from([0, 0, 1, 1_000]))
+    return replace(
+        record,
+        counts=replace(record.counts, dropped=dropped),
+        latency=replace(record.latency, dropped=dropped),
     )
 
 

@@ -25,12 +25,23 @@ if TYPE_CHECKING:
     from paceline.records.metrics import PerformanceMetrics
     from paceline.records.outcome import Outcome
     from paceline.records.run_record import TestType
+    from paceline.scenario.model import Scenario
+    from paceline.targets.asgi import AsgiTarget
+    from paceline.targets.http import HttpTarget
+    from paceline.targets.http_request import HttpRequest
+    from paceline.targets.wsgi import WsgiTarget
+    from paceline.workload.models import ClosedLoop, ConstantRate, Poisson, Stages
 
 __all__ = [
+    "AsgiTarget",
     "BaselineError",
+    "ClosedLoop",
     "ConfigurationError",
+    "ConstantRate",
     "FileFormatError",
     "Finding",
+    "HttpRequest",
+    "HttpTarget",
     "MeasurementError",
     "Outcome",
     "OutputError",
@@ -39,17 +50,26 @@ __all__ = [
     "PerformanceMetrics",
     "PerformanceTestFramework",
     "PerformanceThreshold",
+    "Poisson",
+    "Scenario",
+    "Stages",
     "TestResult",
     "TestStatus",
     "TestType",
+    "WsgiTarget",
     "__version__",
 ]
 
 _HOMES = {
+    "AsgiTarget": "targets.asgi",
     "BaselineError": "core.errors",
+    "ClosedLoop": "workload.models",
     "ConfigurationError": "core.errors",
+    "ConstantRate": "workload.models",
     "FileFormatError": "core.errors",
     "Finding": "core.findings",
+    "HttpRequest": "targets.http_request",
+    "HttpTarget": "targets.http",
     "MeasurementError": "core.errors",
     "Outcome": "records.outcome",
     "OutputError": "core.errors",
@@ -58,9 +78,13 @@ _HOMES = {
     "PerformanceMetrics": "records.metrics",
     "PerformanceTestFramework": "framework",
     "PerformanceThreshold": "judge.thresholds",
+    "Poisson": "workload.models",
+    "Scenario": "scenario.model",
+    "Stages": "workload.models",
     "TestResult": "judge.result",
     "TestStatus": "judge.result",
     "TestType": "records.run_record",
+    "WsgiTarget": "targets.wsgi",
 }
 
 

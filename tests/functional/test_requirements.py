@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from paceline import PerformanceTestFramework, PerformanceThreshold, TestResult, TestStatus, TestType
+from paceline import HttpTarget, PerformanceTestFramework, PerformanceThreshold, TestResult, TestStatus, TestType
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.demo.dataset import open_read_only
-from paceline.demo.http_client import HttpPool
-from paceline.demo.operations import GetRecord, NewestOfCustomer, ReadReportCached
+from paceline.demo.operations import NewestOfCustomer, ReadReportCached, get_record
 from paceline.demo.servers import DemoServers, demo_servers
 
 pytestmark = pytest.mark.real
@@ -28,9 +27,8 @@ def servers() -> Iterator[DemoServers]:
 
 
 @pytest.fixture
-def pool(servers: DemoServers) -> Iterator[HttpPool]:
-    with HttpPool(servers.service.host, servers.service.port) as opened:
-        yield opened
+def record(servers: DemoServers) -> HttpTarget:
+    return get_record(servers.service.host, servers.service.port, SEED)
 
 
 @pytest.fixture
@@ -38,10 +36,8 @@ def framework() -> PerformanceTestFramework:
     return PerformanceTestFramework()
 
 
-def api(framework: PerformanceTestFramework, pool: HttpPool, pid: int) -> TestResult:
-    return framework.run_benchmark(
-        "api", TestType.API_ENDPOINT, GetRecord(pool, SEED), threshold=NO_ERRORS, target_pids=(pid,)
-    )
+def api(framework: PerformanceTestFramework, record: HttpTarget, pid: int) -> TestResult:
+    return framework.run_benchmark("api", TestType.API_ENDPOINT, record, threshold=NO_ERRORS, target_pids=(pid,))
 
 
 def figures_are_ordered(result: TestResult) -> bool:
@@ -58,8 +54,8 @@ def figures_are_ordered(result: TestResult) -> bool:
     )
 
 
-def test_9_1_api_response_time(framework: PerformanceTestFramework, servers: DemoServers, pool: HttpPool) -> None:
-    result = api(framework, pool, servers.service.pid)
+def test_9_1_api_response_time(framework: PerformanceTestFramework, servers: DemoServers, record: HttpTarget) -> None:
+    result = api(framework, record, servers.service.pid)
     assert (result.metrics.test_type, result.metrics.iterations) == ("api_endpoint", 100)
     assert figures_are_ordered(result)
     target_memory_mb = result.system_metrics["target_memory_mb"]
@@ -97,22 +93,22 @@ def test_9_3_cache_hit_rate_and_response_time(framework: PerformanceTestFramewor
     assert figures_are_ordered(result)
 
 
-def test_9_4_concurrent_requests(framework: PerformanceTestFramework, pool: HttpPool) -> None:
-    results = framework.run_concurrent_benchmark("load", GetRecord(pool, SEED), [1, 5, 10], 60, NO_ERRORS)
+def test_9_4_concurrent_requests(framework: PerformanceTestFramework, record: HttpTarget) -> None:
+    results = framework.run_concurrent_benchmark("load", record, [1, 5, 10], 60, NO_ERRORS)
     assert [result.metrics.metadata["concurrency"] for result in results] == [1, 5, 10]
     assert [result.metrics.iterations for result in results] == [60, 60, 60]
     assert all(figures_are_ordered(result) for result in results)
 
 
 def test_9_5_report_with_baseline_comparison(
-    framework: PerformanceTestFramework, servers: DemoServers, pool: HttpPool, tmp_path: Path
+    framework: PerformanceTestFramework, servers: DemoServers, record: HttpTarget, tmp_path: Path
 ) -> None:
-    api(framework, pool, servers.service.pid)
+    api(framework, record, servers.service.pid)
     framework.save_baseline(tmp_path / "baseline.json")
 
     second = PerformanceTestFramework()
     second.load_baseline(tmp_path / "baseline.json")
-    api(second, pool, servers.service.pid)
+    api(second, record, servers.service.pid)
     comparison = second.compare_to_baseline("api")
     assert comparison is not None
     report = second.generate_report(tmp_path / "report.txt")
@@ -121,10 +117,10 @@ def test_9_5_report_with_baseline_comparison(
     assert (tmp_path / "report.txt").read_text() == report
 
 
-def test_9_6_thresholds(framework: PerformanceTestFramework, servers: DemoServers, pool: HttpPool) -> None:
-    held = api(framework, pool, servers.service.pid)
+def test_9_6_thresholds(framework: PerformanceTestFramework, servers: DemoServers, record: HttpTarget) -> None:
+    held = api(framework, record, servers.service.pid)
     broken = framework.run_benchmark(
-        "impossible", TestType.API_ENDPOINT, GetRecord(pool, SEED), threshold=PerformanceThreshold(max_p95_ms=0)
+        "impossible", TestType.API_ENDPOINT, record, threshold=PerformanceThreshold(max_p95_ms=0)
     )
     assert (held.status, held.violations) == (TestStatus.PASSED, [])
     assert broken.status is TestStatus.FAILED

@@ -10,14 +10,14 @@ from paceline.core.errors import OutputError, PacelineWarning
 from paceline.core.findings import Finding
 from paceline.core.redaction import redact
 from paceline.engine import session
-from paceline.engine.request import Observer, Run, RunRequest, Unobserved
+from paceline.engine.request import LoadNow, Observer, Run, RunRequest, Unobserved
 from paceline.judge.comparison import Comparison, compare
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import RunRecord
 from paceline.store.baselines import Sessions
 from paceline.store.journal import Journal
-from paceline.workload.models import AUTO
+from paceline.workload.models import AUTO, has_arrivals
 
 
 class Suite:
@@ -93,7 +93,7 @@ class Suite:
         self, request: RunRequest, threshold: PerformanceThreshold | None
     ) -> tuple[RunRequest, tuple[Finding, ...]]:
         if threshold is not None:
-            threshold.check_measurable(batched=request.batch is not None)
+            threshold.check_measurable(batched=request.batch is not None, open_loop=has_arrivals(request.workload))
         request = replace(request, name=redact(request.name))
         with self._naming:
             taken = {*self._running, *(result.metrics.test_name for result in self.results)}
@@ -144,8 +144,8 @@ class _Journaling:
         self._observer = observer
         self._journal = journal
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
-        self._observer.progress(record_name, share, attempts)
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        self._observer.progress(record_name, share, attempts, load)
 
     def partial(self, record: RunRecord) -> None:
         if self._journal is not None:

@@ -1,11 +1,13 @@
 """A sweep: the same operation at several levels of concurrency, a result each."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest, checked_name
 from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget
+from paceline.targets.lanes import LaneTarget
 from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations, whole_number
 
 
@@ -30,12 +32,14 @@ def checked_levels(levels: Iterable[int]) -> tuple[int, ...]:
 
 def level_requests(
     name: str,
-    target: CallTarget,
+    target: CallTarget | LaneTarget,
     levels: Sequence[int],
     workload: FixedIterations | ClosedLoop,
     metadata: Mapping[str, object],
     timeout_s: float | None = None,
     target_pids: Sequence[int] = (),
+    setup: Callable[[], object] | None = None,
+    teardown: Callable[[], object] | None = None,
 ) -> Iterator[RunRequest]:
     """A request a level: ``workload`` with that many workers, named ``{name}_concurrency_{level}``."""
     for level in levels:
@@ -47,10 +51,12 @@ def level_requests(
             metadata={**metadata, "concurrency": level},
             timeout_s=timeout_s,
             target_pids=target_pids,
+            setup=setup,
+            teardown=teardown,
         )
 
 
 def _at(workload: FixedIterations | ClosedLoop, workers: int) -> FixedIterations | ClosedLoop:
     if isinstance(workload, FixedIterations):
         return FixedIterations(workload.iterations, workload.warmup_iterations, workers)
-    return ClosedLoop(workers, workload.duration_s, workload.warmup_iterations)
+    return replace(workload, users=workers)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -9,13 +10,13 @@ from typing import TextIO
 import click
 
 from paceline.core.errors import OutputError
-from paceline.core.units import format_count
+from paceline.core.units import NS_PER_MS, counted, format_count, format_ms
+from paceline.engine.request import LoadNow
 from paceline.records.run_record import RunRecord
 from paceline.report.text import shortened
 
 _COLOURS = {"FAILED": "red", "WARNING": "yellow", "passed": "green"}
 _STATUS_AT_END = re.compile(r"\b(FAILED|WARNING|passed)$", re.MULTILINE)
-_BAR_WIDTH = 20
 
 
 def show_report(text: str, *, no_color: bool) -> None:
@@ -60,11 +61,18 @@ class Progress:
         self._shown = not quiet and _is_terminal(sys.stderr)
         self._width = 0
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
-        """Show how far a run has come."""
-        done = int(share * _BAR_WIDTH)
-        bar = "━" * done + "╌" * (_BAR_WIDTH - done)
-        self._write(f"{shortened(record_name, 32):<32} {bar} {share:4.0%}  {format_count(attempts)} attempts")
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        """Show how far a run has come, and how a load is doing."""
+        name = shortened(record_name, 32)
+        if load is None:
+            self._write(f"{name:<32} {_bar(share, 20)} {share:4.0%}  {format_count(attempts)} attempts")
+            return
+        p50, p95, p99 = (format_ms(load.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
+        self._write(
+            f"{_bar(share, 10)} {load.elapsed_s:3.0f} s  {format_count(load.per_second)}/s  "
+            f"p50 {p50}  p95 {p95}  p99 {p99}  "
+            f"{counted(load.errors, 'error')}  {load.in_flight:,} in flight"
+        )
 
     def partial(self, record: RunRecord) -> None:
         """Slices are the journal's business."""
@@ -81,8 +89,15 @@ class Progress:
     def _write(self, line: str) -> None:
         if not self._shown:
             return
+        # A line that wraps could not be written over.
+        line = line[: shutil.get_terminal_size().columns - 1]
         sys.stderr.write("\r" + line.ljust(self._width))
         if not line:
             sys.stderr.write("\r")
         sys.stderr.flush()
         self._width = len(line)
+
+
+def _bar(share: float, width: int) -> str:
+    done = int(share * width)
+    return "━" * done + "╌" * (width - done)

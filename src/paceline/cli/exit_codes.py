@@ -7,7 +7,7 @@ from paceline.judge.comparison import Verdict
 from paceline.judge.result import TestResult, TestStatus
 
 # Whose figures show the measuring process rather than the target: they support no verdict.
-_GENERATOR_BOUND = frozenset({"interpreter-lock", "event-loop-saturated"})
+_GENERATOR_BOUND = frozenset({"interpreter-lock", "event-loop-saturated", "generator-saturated"})
 
 
 class ExitCode(IntEnum):

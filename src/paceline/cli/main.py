@@ -15,6 +15,8 @@ from paceline.core.redaction import redact
 _COMMANDS = {
     "demo": ("paceline.demo.command", "Measure a real API, database and cache; write a report."),
     "call": ("paceline.cli.call", "Benchmark a Python callable."),
+    "http": ("paceline.cli.http", "Load an HTTP endpoint."),
+    "run": ("paceline.cli.run", "Let virtual users go through the scenarios of a Python file."),
     "report": ("paceline.cli.report", "Show a results file, or the journal of a run that was cut off."),
 }
 
@@ -51,6 +53,7 @@ def cli() -> None:
     \b
     paceline demo                               see it work
     paceline call mypackage.queries:get_record  measure a function of yours
+    paceline http http://localhost:8000/        load a service of yours
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
 
 

@@ -43,7 +43,7 @@ FILE = click.Path(path_type=Path)
 
 def output_options(command: _Command) -> _Command:
     """What every measuring command can be told about its results, and :func:`display_options`."""
-    return _with_options(
+    return with_options(
         display_options(command),
         click.option(
             "-t", "--threshold", "thresholds", multiple=True, metavar="EXPR",
@@ -59,7 +59,7 @@ def output_options(command: _Command) -> _Command:
 
 def display_options(command: _Command) -> _Command:
     """How a command talks."""
-    return _with_options(
+    return with_options(
         command,
         click.option("-q", "--quiet", is_flag=True, help="No report and no progress, only exit code and files."),
         click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR in the environment)."),
@@ -67,7 +67,8 @@ def display_options(command: _Command) -> _Command:
     )
 
 
-def _with_options(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:
+def with_options(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:
+    """``command`` with ``options``, listed in their order."""
     # click lists options in reverse order of decoration
     for option in reversed(options):
         command = option(command)

@@ -16,13 +16,12 @@ from paceline.demo.dataset import (
     YEARS,
     customer_year,
 )
-from paceline.demo.http_client import HttpPool
 from paceline.records.outcome import Outcome
+from paceline.targets.http import HttpTarget
 
 if TYPE_CHECKING:
     import valkey
 
-_OK = 200
 _DRAWS = 50_000
 # Weight of the k-th most wanted of the 3,200 reports is 1 / k ** 1.2. With 2,000 reads before and 20,000 in
 # the measured window that gives a cold cache a hit rate of 0.93: high, with misses enough to be seen in p95.
@@ -32,17 +31,21 @@ ReportKey = tuple[int, str, int]
 """Customer, category, year."""
 
 
-class GetRecord:
-    """``GET /records/{id}`` for random existing ids. For any number of threads."""
+def get_record(host: str, port: int, seed: int, connections: int | None = None) -> HttpTarget:
+    """``GET /records/{id}`` for random existing ids.
 
-    def __init__(self, pool: HttpPool, seed: int) -> None:
-        self._pool = pool
-        self._ids = cycle(_uniform(range(1, RECORD_COUNT + 1), seed))  # next() of it is atomic
-
-    def __call__(self) -> Outcome | None:
-        """One request; an answer other than 200 is an error."""
-        status, _ = self._pool.get(f"/records/{next(self._ids)}")
-        return None if status == _OK else Outcome.error(f"status {status}")
+    Args:
+        host: of the records service.
+        port: of the records service.
+        seed: of the ids.
+        connections: of an open loop; a closed one has as many as it has workers.
+    """
+    ids = _uniform(range(1, RECORD_COUNT + 1), seed)
+    return HttpTarget(
+        f"http://{host}:{port}/records/{{{{id}}}}",
+        connections=connections,
+        rows=[{"id": str(record_id)} for record_id in ids],
+    )
 
 
 class NewestOfCustomer:

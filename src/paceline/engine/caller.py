@@ -10,7 +10,7 @@ from itertools import repeat
 
 from paceline.core.errors import MeasurementError
 from paceline.core.redaction import redact
-from paceline.engine.drive import Drive
+from paceline.engine.drive import CallDrive
 from paceline.engine.loops import time_batches, time_calls, time_calls_watched, until
 from paceline.records.stamps import Stamps
 
@@ -20,7 +20,7 @@ _STRETCH_S = 0.25
 _STRETCH_ATTEMPTS = 4_096
 
 
-class CallerDrive(Drive):
+class CallerDrive(CallDrive):
     """Drives a synchronous target in the thread that calls :meth:`run`."""
 
     def run(self) -> None:

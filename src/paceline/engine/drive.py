@@ -47,7 +47,6 @@ class Drive:
     """Drives a target through a load. Subclasses say how attempts are driven; each is used once.
 
     Args:
-        target: what to call.
         load: how often, how long, by how many.
         clock: where the time comes from.
         checkpoint: called now and then while it runs, never inside an attempt of the caller's thread.
@@ -62,13 +61,11 @@ class Drive:
 
     def __init__(
         self,
-        target: CallTarget,
         load: Load,
         clock: Clock,
         checkpoint: Checkpoint = nothing,
         on_end: Callable[[], None] = lambda: None,
     ) -> None:
-        self.target = target
         self.load = load
         self.clock = clock
         self.errors = ErrorLog(own_frames="paceline.engine.")
@@ -163,3 +160,18 @@ class Drive:
         else:
             end_s = self.recorder.last_start_s
         return max(end_s - self.origin_s, 0.0), self.recorder.work_until(end_s)
+
+
+class CallDrive(Drive):
+    """A drive whose workers call a callable in loops of their own; ``target`` is what they call."""
+
+    def __init__(
+        self,
+        target: CallTarget,
+        load: Load,
+        clock: Clock,
+        checkpoint: Checkpoint = nothing,
+        on_end: Callable[[], None] = lambda: None,
+    ) -> None:
+        super().__init__(load, clock, checkpoint, on_end)
+        self.target = target

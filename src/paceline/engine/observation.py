@@ -1,12 +1,14 @@
 """What is observed around the attempts of a measured window: system, garbage collector, own CPU time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from paceline.core.clock import Clock, utc_text
 from paceline.engine.collections_watch import CollectionsWatch
 from paceline.records.resources import SystemUsage
 from paceline.records.run_record import Collections
 from paceline.sysmon.sampler import Sampler
+
+_OPEN, _OVER = True, False
 
 
 class Observation:
@@ -15,6 +17,8 @@ class Observation:
     Args:
         clock: where the time comes from.
         target_pids: processes of interest besides this one.
+        sampling: whether CPU, memory and disk are sampled; a load's own process leaves that to its parent.
+        tell: called with True when the window opens and with False when it is over.
 
     Attributes:
         started_at: when the window opened, ISO 8601, UTC.
@@ -26,9 +30,17 @@ class Observation:
         ConfigurationError: a target pid is no running process.
     """
 
-    def __init__(self, clock: Clock, target_pids: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        target_pids: Sequence[int] = (),
+        *,
+        sampling: bool = True,
+        tell: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         self._clock = clock
-        self._sampler = Sampler(clock, target_pids)
+        self._sampler = Sampler(clock, target_pids) if sampling else None
+        self._tell = tell
         self._collections_watch = CollectionsWatch(clock.now_s)
         self._opened_at_cpu_s: float | None = None
         self.started_at = utc_text(clock.utc_now())
@@ -38,7 +50,9 @@ class Observation:
 
     def open(self) -> None:
         """The window opens."""
-        self._sampler.start()
+        if self._sampler is not None:
+            self._sampler.start()
+        self._tell(_OPEN)
         self._collections_watch.start()
         self.started_at = utc_text(self._clock.utc_now())
         self._opened_at_cpu_s = self._clock.cpu_s()
@@ -50,4 +64,6 @@ class Observation:
         self.own_cpu_s = self._clock.cpu_s() - self._opened_at_cpu_s
         self._opened_at_cpu_s = None
         self.collections = self._collections_watch.stop()
-        self.usage = self._sampler.stop()
+        self._tell(_OVER)
+        if self._sampler is not None:
+            self.usage = self._sampler.stop()

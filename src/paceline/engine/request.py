@@ -1,19 +1,49 @@
 """What is to be run, what comes of it, and who watches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from paceline.core.errors import ConfigurationError
+from paceline.records.latency import Latency
 from paceline.records.run_record import Definition, Execution, RunRecord, TestType
 from paceline.targets.call import CallTarget
-from paceline.workload.models import ClosedLoop, FixedIterations, positive_seconds
+from paceline.targets.lanes import LaneTarget
+from paceline.workload.description import describe
+from paceline.workload.models import (
+    ClosedLoop,
+    FixedIterations,
+    Stages,
+    Workload,
+    has_arrivals,
+    positive_seconds,
+    seconds_from_zero,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadNow:
+    """How a load is doing.
+
+    Attributes:
+        elapsed_s: since the window began.
+        per_second: attempts that ended ok in the last second or so.
+        errors: errors and timeouts so far.
+        in_flight: attempts under way, and arrivals that wait.
+        latency: of the last second or so.
+    """
+
+    elapsed_s: float
+    per_second: float
+    errors: int
+    in_flight: int
+    latency: Latency
 
 
 class Observer(Protocol):
     """Who watches a run. Called between attempts, or beside them where there are several workers."""
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
         """At most twice a second: how much of the plan is done, in [0, 1]."""
 
     def partial(self, record: RunRecord) -> None:
@@ -23,11 +53,14 @@ class Observer(Protocol):
 class Unobserved:
     """Nobody watches."""
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
         """Nothing."""
 
     def partial(self, record: RunRecord) -> None:
         """Nothing."""
+
+
+DEFAULT_CONNECTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +75,10 @@ class RunRequest:
         metadata: the user's, as plain data.
         timeout_s: limit of an attempt.
         target_pids: processes to observe besides this one.
+        warmup_s: length of the warm-up of a load, beside or instead of the workload's warm-up iterations.
+        setup, teardown: around a run whose target is no :class:`CallTarget`, which has its own.
+        own_process: whether the load is made in a process that does nothing else; its target must be picklable.
+        probe_per_second: requests a second of an independent client beside it; 0 for none.
 
     Raises:
         ConfigurationError: parts that do not go together.
@@ -49,11 +86,16 @@ class RunRequest:
 
     name: str
     test_type: TestType
-    target: CallTarget
-    workload: FixedIterations | ClosedLoop
+    target: CallTarget | LaneTarget
+    workload: Workload
     metadata: Mapping[str, object] = field(default_factory=dict)
     timeout_s: float | None = None
     target_pids: Sequence[int] = ()
+    warmup_s: float = 0.0
+    setup: Callable[[], object] | None = None
+    teardown: Callable[[], object] | None = None
+    own_process: bool = False
+    probe_per_second: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name(self.name))
@@ -63,15 +105,26 @@ class RunRequest:
             )
         if self.timeout_s is not None:
             object.__setattr__(self, "timeout_s", positive_seconds("timeout_s", self.timeout_s))
-        if self.target.setup_each is not None and self.workers > 1:
+        object.__setattr__(self, "warmup_s", seconds_from_zero("warmup_s", self.warmup_s))
+        if isinstance(self.target, CallTarget):
+            self._check_call(self.target)
+        elif self.timeout_s is not None:
+            raise ConfigurationError("timeout_s is the target's own here: pass it where the target is made")
+        elif self.batch is not None:
+            raise ConfigurationError("batch is for callables: each request is timed alone")
+
+    def _check_call(self, target: CallTarget) -> None:
+        if self.uses_lanes and (target.setup_each is not None or self.timeout_s is not None):
+            raise ConfigurationError("setup_each and timeout_s do not go together with arrivals, stages or think time")
+        if target.setup_each is not None and self.workers > 1:
             raise ConfigurationError(
                 "setup_each is for one worker: with several, one prepares while others are measured, and the time "
                 "cannot be taken out"
             )
         if self.batch is not None:
             for given, what in (
-                (self.target.is_async, "a coroutine function"),
-                (self.target.setup_each is not None, "setup_each"),
+                (target.is_async, "a coroutine function"),
+                (target.setup_each is not None, "setup_each"),
                 (self.timeout_s is not None, "timeout_s"),
             ):
                 if given:
@@ -84,27 +137,56 @@ class RunRequest:
 
     @property
     def workers(self) -> int:
-        """How many at once."""
-        return self.workload.workers if isinstance(self.workload, FixedIterations) else self.workload.users
+        """How many at once; of an open loop, how many lanes there are to begin with."""
+        workload = self.workload
+        if isinstance(workload, FixedIterations):
+            return workload.workers
+        if isinstance(workload, ClosedLoop):
+            return workload.users
+        if isinstance(workload, Stages) and not has_arrivals(workload):
+            return int(workload.most)
+        return 1 if isinstance(self.target, CallTarget) else self.target.connections or DEFAULT_CONNECTIONS
+
+    @property
+    def uses_lanes(self) -> bool:
+        """Whether attempts are begun by the engine and end in a callback; otherwise workers run loops."""
+        if not isinstance(self.target, CallTarget):
+            return True
+        if isinstance(self.workload, ClosedLoop):
+            return self.workload.think_time_s > 0
+        return not isinstance(self.workload, FixedIterations)
+
+    @property
+    def needs_loop(self) -> bool:
+        """Whether an event loop drives it."""
+        return self.uses_lanes or (isinstance(self.target, CallTarget) and self.target.is_async)
 
     def definition(self, calls_per_sample: int) -> Definition:
         """What is asked for, as it stands in the record; ``calls_per_sample`` is known after calibration."""
         workload = self.workload
         return Definition(
             iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
-            duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
-            warmup_iterations=workload.warmup_iterations,
+            duration_s=None if isinstance(workload, FixedIterations) else workload.duration_s,
+            warmup_iterations=workload.warmup_iterations if isinstance(workload, FixedIterations | ClosedLoop) else 0,
             workers=self.workers,
             calls_per_sample=calls_per_sample,
             timeout_s=self.timeout_s,
             execution=self.execution,
+            plan=describe(workload) if self.uses_lanes else "",
+            open_loop=has_arrivals(workload),
+            warmup_s=self.warmup_s,
+            target="" if isinstance(self.target, CallTarget) else self.target.text,
         )
 
     @property
     def execution(self) -> Execution:
         """How attempts will be driven."""
+        if not isinstance(self.target, CallTarget):
+            return self.target.execution
         if self.target.is_async:
             return Execution.TASKS
+        if self.uses_lanes:
+            return Execution.THREADS
         # Only a thread can be left behind when an attempt exceeds its limit.
         return Execution.THREADS if self.workers > 1 or self.timeout_s is not None else Execution.CALLER
 

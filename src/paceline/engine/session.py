@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import inspect
 import threading
 from collections.abc import Callable, Generator
 
@@ -10,11 +9,15 @@ from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock
 from paceline.core.errors import MeasurementError
 from paceline.core.redaction import redact
 from paceline.core.units import NS_PER_S
+from paceline.engine.around import acall, could_not_run, group_of
 from paceline.engine.caller import CallerDrive
 from paceline.engine.crew import Crew
 from paceline.engine.drive import Drive, Load
+from paceline.engine.lanes_drive import LanesDrive, load_now
+from paceline.engine.lanes_plan import LanesPlan
 from paceline.engine.loops import empty_loop_s, time_batches
 from paceline.engine.observation import Observation
+from paceline.engine.offload import arun_in_child, run_in_child
 from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
 from paceline.engine.threads import ThreadsDrive
@@ -22,6 +25,7 @@ from paceline.records.error_log import ErrorGroup, ErrorLog
 from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
+from paceline.targets.call import CallTarget
 from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, FixedIterations
 
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
@@ -37,9 +41,11 @@ def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | N
         MeasurementError: ``setup`` raised, or the system gave no threads.
         ConfigurationError: the target pids or the operation turned out not to be what they should be.
     """
+    if request.own_process:
+        return run_in_child(request, clock, observer or Unobserved())
     session = _Session(request, clock, observer or Unobserved())
     session.foreign_loop = in_running_loop()
-    if not request.target.is_async:
+    if not request.needs_loop:
         session.run()
     elif session.foreign_loop:
         _in_a_thread(session)
@@ -57,11 +63,38 @@ async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Obser
         MeasurementError: ``setup`` raised, or the system gave no threads.
         ConfigurationError: the target pids or the operation turned out not to be what they should be.
     """
+    if request.own_process:
+        return await arun_in_child(request, clock, observer or Unobserved())
     session = _Session(request, clock, observer or Unobserved())
-    if request.target.is_async:
+    if request.needs_loop:
         await session.arun()
     else:
         await _beside_the_loop(session)
+    return session.result()
+
+
+def run_here(request: RunRequest, clock: Clock, observer: Observer, observation: Observation, stops: int) -> Run:
+    """Make the run on an event loop of this process, which does nothing else.
+
+    Args:
+        request: what to run.
+        clock: where the time comes from.
+        observer: who watches.
+        observation: of the window.
+        stops: descriptor; that it can be read, or has been closed, ends the run as an interrupt would.
+    """
+    session = _Session(request, clock, observer, observation)
+
+    async def until_stopped() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(stops, session.interrupt)
+        try:
+            await session.arun()
+        finally:
+            loop.remove_reader(stops)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(until_stopped())
     return session.result()
 
 
@@ -115,20 +148,26 @@ def _in_a_thread(session: "_Session") -> None:
 class _Session:
     """The state of one run. Sync and async differ only in who awaits."""
 
-    def __init__(self, request: RunRequest, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self, request: RunRequest, clock: Clock, observer: Observer, observation: Observation | None = None
+    ) -> None:
         self._request = request
         self._clock = clock
         self._observer = observer
         self._quality = measure_clock(clock.now_s)
         self._fingerprint = this_machine()
-        self._observation = Observation(clock, request.target_pids)
+        self._observation = observation or Observation(clock, request.target_pids)
         self._crew = Crew()
+        self._lanes: LanesPlan | None = None
+        target = request.target
+        self._around = target if isinstance(target, CallTarget) else request
         self._warmup: Drive | None = None
         self._measured: Drive | None = None
         self._calls_per_sample = 1
         self._calibration_calls = 0
         self._empty_loop_ns: float | None = None
         self._teardown_error: ErrorGroup | None = None
+        self._abandoned_lanes = 0
         self._event_loop: str | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -140,18 +179,18 @@ class _Session:
     # Around the attempts.
 
     def set_up(self) -> None:
-        with _could_not_run("setup"):
-            if self._request.target.setup is not None:
-                self._request.target.setup()
+        with could_not_run("setup"):
+            if self._around.setup is not None:
+                self._around.setup()
 
     def tear_down(self) -> None:
         try:
-            if self._request.target.teardown is not None:
-                self._request.target.teardown()
+            if self._around.teardown is not None:
+                self._around.teardown()
         except KeyboardInterrupt as stop:
             self.stopped_by = self.stopped_by or stop
         except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
-            self._teardown_error = _group_of(error)
+            self._teardown_error = group_of(error)
 
     def run(self) -> None:
         self.set_up()
@@ -169,20 +208,24 @@ class _Session:
         self._event_loop = type(self._loop).__module__
         if self.stopped_by is not None and self._task is not None:
             self._task.cancel()  # interrupted from outside before there was a task to cancel
-        target = self._request.target
-        with _could_not_run("setup"):
-            await _call(target.setup)
+        with could_not_run("setup"):
+            await acall(self._around.setup)
         try:
+            if self._request.uses_lanes:
+                self._lanes = LanesPlan(self._request, self._clock)
+                await self._lanes.open()
             for drive in self.drives():
-                assert isinstance(drive, TasksDrive)
+                assert isinstance(drive, TasksDrive | LanesDrive)
                 await drive.run()
         finally:
             try:
-                await _call(target.teardown)
+                if self._lanes is not None:
+                    self._abandoned_lanes = await self._lanes.close()
+                await acall(self._around.teardown)
             except (KeyboardInterrupt, asyncio.CancelledError) as stop:
                 self.stopped_by = self.stopped_by or stop
             except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
-                self._teardown_error = _group_of(error)
+                self._teardown_error = group_of(error)
 
     def stop_from_outside(self, stop: BaseException) -> None:
         """From another thread: end the run as if it had been interrupted."""
@@ -191,9 +234,15 @@ class _Session:
             with contextlib.suppress(RuntimeError):  # the loop has just ended by itself
                 self._loop.call_soon_threadsafe(self._task.cancel)
 
+    def interrupt(self) -> None:
+        """On the loop: end the run, once, as if it had been interrupted."""
+        if self.stopped_by is None and self._task is not None:
+            self.stopped_by = KeyboardInterrupt()
+            self._task.cancel()
+
     def rescue(self, stop: BaseException) -> bool:
         """After the loop was torn down: keep what was measured, if the window was open."""
-        if not isinstance(self._measured, TasksDrive):
+        if not isinstance(self._measured, TasksDrive | LanesDrive):
             return False
         self._measured.finish()
         self.stopped_by = stop
@@ -203,16 +252,9 @@ class _Session:
 
     def drives(self) -> Generator[Drive, None, None]:
         """Warm-up and measured window, each to be run by whoever iterates."""
-        workload = self._request.workload
         expected_s = None
-        if workload.warmup_iterations:
-            self._warmup = self._drive(
-                Load(
-                    iterations=workload.warmup_iterations,
-                    workers=min(self._request.workers, workload.warmup_iterations),
-                    timeout_s=self._request.timeout_s,
-                )
-            )
+        self._warmup = self._warmup_drive()
+        if self._warmup is not None:
             yield self._warmup
             attempts = self._warmup.recorder.counts.attempts
             expected_s = self._warmup.elapsed_s / attempts if attempts else None
@@ -223,6 +265,35 @@ class _Session:
             self._calls_per_sample = self._calibrated(self._request.batch)
             self._empty_loop_ns = empty_loop_s(self._clock.now_s, self._calls_per_sample) * NS_PER_S
             expected_s = expected_s and expected_s * self._calls_per_sample
+        self._measured = self._measured_drive(expected_s)
+        self._observation.open()
+        try:
+            yield self._measured
+        finally:
+            self._observation.close()
+            self.stopped_by = self.stopped_by or self._measured.stopped_by
+
+    def _warmup_drive(self) -> Drive | None:
+        workload = self._request.workload
+        if self._lanes is not None:
+            return self._lanes.warmup()
+        assert isinstance(workload, FixedIterations | ClosedLoop)
+        if self._request.warmup_s:
+            return self._drive(Load(duration_s=self._request.warmup_s, workers=self._request.workers))
+        if not workload.warmup_iterations:
+            return None
+        return self._drive(
+            Load(
+                iterations=workload.warmup_iterations,
+                workers=min(self._request.workers, workload.warmup_iterations),
+                timeout_s=self._request.timeout_s,
+            )
+        )
+
+    def _measured_drive(self, expected_s: float | None) -> Drive:
+        if self._lanes is not None:
+            return self._lanes.measured(self._checkpoint, self._observation.close)
+        workload = self._request.workload
         load = Load(
             iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
             duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
@@ -231,16 +302,11 @@ class _Session:
             timeout_s=self._request.timeout_s,
             expected_s=expected_s,
         )
-        self._measured = self._drive(load, self._checkpoint, self._observation.close)
-        self._observation.open()
-        try:
-            yield self._measured
-        finally:
-            self._observation.close()
-            self.stopped_by = self.stopped_by or self._measured.stopped_by
+        return self._drive(load, self._checkpoint, self._observation.close)
 
     def _drive(self, load: Load, *hooks: Callable[..., None]) -> Drive:
         target, execution = self._request.target, self._request.execution
+        assert isinstance(target, CallTarget)
         if execution is Execution.THREADS:
             return ThreadsDrive(target, load, self._clock, *hooks, crew=self._crew)
         kind = CallerDrive if execution is Execution.CALLER else TasksDrive
@@ -254,6 +320,7 @@ class _Session:
         calls = 1
         while calls < MOST_CALLS_PER_SAMPLE:
             stamps, errors = Stamps(), ErrorLog()
+            assert isinstance(self._request.target, CallTarget)
             time_batches(self._request.target.operation, (None,), self._clock.now_s, stamps, errors, calls=calls)
             self._calibration_calls += calls
             took_s = stamps.ends_s[0] - stamps.starts_s[0]
@@ -276,7 +343,7 @@ class _Session:
                 share = done / (drive.load.iterations * drive.load.calls_per_sample)
             else:
                 share = (now_s - drive.origin_s) / (drive.load.duration_s or 1.0)
-            self._observer.progress(self._request.name, min(share, 1.0), done)
+            self._observer.progress(self._request.name, min(share, 1.0), done, load_now(drive, now_s))
         if now_s - max(self._slice_at_s, drive.origin_s) >= _SLICE_S:
             self._slice_at_s = now_s
             self._observer.partial(self._record(drive, partial=True))
@@ -287,7 +354,11 @@ class _Session:
     def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:
         request = self._request
         if drive is None:  # stopped in the warm-up
-            drive = self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
+            drive = (
+                self._warmup.unstarted()
+                if isinstance(self._warmup, LanesDrive)
+                else self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
+            )
         recorder = drive.snapshot() if partial else drive.recorder
         elapsed_s = drive.elapsed_until_s(recorder) if partial else drive.elapsed_s
         window_s, window_ok = (elapsed_s, recorder.counts.ok) if partial else drive.window()
@@ -309,6 +380,7 @@ class _Session:
             circumstances=self._circumstances(drive, partial=partial),
             fingerprint=self._fingerprint,
             metadata=request.metadata,
+            load=drive.load_record() if isinstance(drive, LanesDrive) else None,
         )
 
     def _circumstances(self, drive: Drive, *, partial: bool) -> Circumstances:
@@ -316,7 +388,7 @@ class _Session:
         interruption = None if self.stopped_by is None else _reason(self.stopped_by)
         return Circumstances(
             interruption="still running" if partial else interruption,
-            abandoned_workers=drive.abandoned + (warmup.abandoned if warmup else 0),
+            abandoned_workers=drive.abandoned + (warmup.abandoned if warmup else 0) + self._abandoned_lanes,
             warmup_attempts=(warmup.recorder.counts.attempts if warmup else 0) + self._calibration_calls,
             warmup_errors=warmup.error_groups() if warmup else (),
             teardown_error=self._teardown_error,
@@ -329,25 +401,3 @@ class _Session:
 
 def _reason(stop: BaseException) -> str:
     return redact(str(stop)) if isinstance(stop, MeasurementError) else type(stop).__name__
-
-
-def _group_of(error: BaseException) -> ErrorGroup:
-    log = ErrorLog()
-    log.add_exception(error)
-    return log.groups()[0]
-
-
-async def _call(function: Callable[[], object] | None) -> None:
-    returned = function() if function is not None else None
-    if inspect.isawaitable(returned):
-        await returned
-
-
-@contextlib.contextmanager
-def _could_not_run(what: str) -> Generator[None, None, None]:
-    try:
-        yield
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        raise
-    except BaseException as error:  # SystemExit too: it must not end the measuring process as if all were well
-        raise MeasurementError(redact(f"{what} raised {type(error).__name__}: {error}")) from error

@@ -8,7 +8,7 @@ from itertools import chain, repeat
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.core.redaction import redact
-from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
+from paceline.engine.drive import FOLD_AT, CallDrive, Checkpoint, Load, nothing
 from paceline.engine.loops import GIVE_WAY, time_awaits, until
 from paceline.records.stamps import Stamps
 from paceline.targets.call import CallTarget
@@ -28,7 +28,7 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return uvloop.new_event_loop
 
 
-class TasksDrive(Drive):
+class TasksDrive(CallDrive):
     """Drives an asynchronous target by ``load.workers`` tasks on the running loop."""
 
     def __init__(

@@ -8,7 +8,7 @@ from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine.caller import guarded
 from paceline.engine.crew import Crew
-from paceline.engine.drive import FOLD_AT, Checkpoint, Drive, Load, nothing
+from paceline.engine.drive import FOLD_AT, CallDrive, Checkpoint, Load, nothing
 from paceline.engine.loops import time_calls_watched, until
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import free_threaded
@@ -82,7 +82,7 @@ class _Worker:
                 drive.fold(full)
 
 
-class ThreadsDrive(Drive):
+class ThreadsDrive(CallDrive):
     """Drives a synchronous target by ``load.workers`` threads.
 
     Args:

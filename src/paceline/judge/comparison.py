@@ -120,4 +120,5 @@ def _change_pct(measured: float, reference: Sequence[BaselineSession], name: str
     known = [value for session in reference if (value := session.metrics.get(name)) is not None and value > 0]
     if not known or not math.isfinite(measured):
         return math.nan
-    return (measured / median(known) - 1) * 100
+    change = (measured / median(known) - 1) * 100
+    return change if math.isfinite(change) else math.nan  # against a subnormal number

@@ -8,6 +8,7 @@ from statistics import median
 from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms
 from paceline.judge.limits import METRICS
+from paceline.judge.load_diagnosis import diagnose_load
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import Execution, RunRecord
@@ -32,6 +33,7 @@ def diagnose(
 ) -> tuple[Finding, ...]:
     """All findings about ``record``."""
     found = [finding for check in _CHECKS for finding in check(record, metrics)]
+    found += diagnose_load(record, metrics, threshold)
     return (*found, *_errors_unjudged(record, metrics, threshold), *_too_few_samples(record, threshold))
 
 

@@ -12,8 +12,6 @@ _EXPRESSION = re.compile(
     r"\s*(?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<argument>[0-9.]+)\s*\))?\s*(?P<sign><=|>=|<|>)\s*"
     r"(?P<limit>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>ns|us|µs|ms|s|m|%)?\s*(?:over\s+(?P<window>\S+))?\s*"
 )
-# Measured by loads that have arrivals of their own; attempts of a closed loop start when the last one ended.
-_OPEN_LOOP_METRICS = frozenset({"dropped", "late", "lag_p99"})
 
 
 def parse_expression(text: str) -> Limit:
@@ -31,11 +29,6 @@ def parse_expression(text: str) -> Limit:
             f"'error_rate<0.01'; metrics are p(N), {', '.join(METRICS)}; signs are < <= > >="
         )
     name, argument, sign, unit = match["metric"], match["argument"], match["sign"], match["unit"]
-    if name in _OPEN_LOOP_METRICS:
-        raise ConfigurationError(
-            f"threshold {text!r}: {name} is measured only under an arrival rate; here each attempt starts when "
-            "the last one has ended"
-        )
     if match["window"] is not None:
         raise ConfigurationError(
             f"threshold {text!r}: 'over {match['window']}' needs a load with stages; leave it out here"

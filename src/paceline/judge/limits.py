@@ -17,7 +17,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-SUFFIX = {"ms": " ms", "share": " %", "per second": "/s", "percent": " %", "MB": " MB"}
+SUFFIX = {"ms": " ms", "share": " %", "per second": "/s", "percent": " %", "MB": " MB", "arrivals": " arrivals"}
 _AS_WRITTEN = 15  # digits that every number people write survives as a float
 
 
@@ -27,15 +27,17 @@ class Metric:
 
     Attributes:
         label: for people.
-        unit: ``ms``, ``share``, ``per second``, ``percent`` or ``MB``.
+        unit: ``ms``, ``share``, ``per second``, ``percent``, ``MB`` or ``arrivals``.
         value: reads it off a run; NaN when the run does not have it.
         percentile: of single calls' latency, in [0, 100]; None for everything else.
+        of_arrivals: whether only loads with a schedule of arrivals have it.
     """
 
     label: str
     unit: str
     value: Callable[[RunRecord, PerformanceMetrics], float]
     percentile: float | None = None
+    of_arrivals: bool = False
 
 
 def percentile_metric(percentile: float) -> Metric:
@@ -61,6 +63,10 @@ def _host_cpu_percent(record: RunRecord, _: PerformanceMetrics) -> float:
     return _sum_of([record.usage.host.cpu_percent.mean if record.usage.host.cpu_percent else None])
 
 
+def _count(value: int | None) -> float:
+    return math.nan if value is None else value
+
+
 def _sum_of(values: Iterable[float | None]) -> float:
     every = list(values)
     known = [value for value in every if value is not None]
@@ -78,6 +84,9 @@ METRICS: dict[str, Metric] = {
     "cpu": Metric("CPU", "percent", _cpu_percent),
     "host_cpu": Metric("host CPU", "percent", _host_cpu_percent),
     "memory": Metric("memory", "MB", _memory_mb),
+    "dropped": Metric("dropped", "arrivals", lambda _, metrics: _count(metrics.dropped_count), of_arrivals=True),
+    "late": Metric("late", "arrivals", lambda _, metrics: _count(metrics.late_count), of_arrivals=True),
+    "lag_p99": Metric("p99 lag", "ms", lambda _, metrics: metrics.lag_p99_ms, of_arrivals=True),
 }
 
 

@@ -19,7 +19,7 @@ class Violation:
 
     Attributes:
         source: what the user wrote.
-        measured: the value found, in ``unit``; None when there was none.
+        measured: the value found, in ``unit``; None when there was none, or none that is finite.
         bound: the limit, in ``unit``.
         unit: of both.
         message: for people: measured value, limit and unit.
@@ -104,17 +104,28 @@ class PerformanceThreshold:
         ]
         return (*set_fields, *(parse_expression(expression) for expression in self.expressions))
 
-    def check_measurable(self, *, batched: bool) -> None:
+    def check_measurable(self, *, batched: bool, open_loop: bool = False) -> None:
         """Refuse, before anything runs, what the run to come cannot measure.
 
+        Args:
+            batched: whether several calls are timed together.
+            open_loop: whether attempts begin by a schedule of arrivals.
+
         Raises:
-            ConfigurationError: a percentile of single calls is limited, but calls are timed in batches.
+            ConfigurationError: a percentile of single calls is limited, but calls are timed in batches; or a figure
+                of arrivals, but there are none.
         """
         for limit in self.limits():
             if batched and limit.metric.percentile is not None:
                 raise ConfigurationError(
                     f"{limit.source}: a batched run has means of several calls, and a percentile of those is "
                     "no percentile of calls; limit the mean, or measure without batch"
+                )
+            if limit.metric.of_arrivals and not open_loop:
+                name = next(name for name, metric in METRICS.items() if metric is limit.metric)
+                raise ConfigurationError(
+                    f"threshold {limit.source!r}: {name} is measured only under an arrival rate; here each attempt "
+                    "starts when the last one has ended"
                 )
 
 
@@ -150,7 +161,9 @@ def _violation(limit: Limit, value: float) -> Violation:
     shown, bound = (as_shown(number, unit) for number in (value, limit.bound))
     if math.isnan(value):
         seen = "could not be measured in this run; it is held against"
+    elif math.isinf(value):
+        seen = f"falls among dropped arrivals, which count as infinite: it {_BREAKS[limit.sign]}"
     else:
         seen = f"{told_apart(shown, bound)}{suffix} {_BREAKS[limit.sign]}"
     message = f"{limit.metric.label} {seen} the limit of {bound_text(limit)} ({limit.source})"
-    return Violation(limit.source, None if math.isnan(value) else value, limit.bound, unit, message)
+    return Violation(limit.source, value if math.isfinite(value) else None, limit.bound, unit, message)

@@ -19,7 +19,8 @@ class PerformanceMetrics:
 
     A figure that does not exist is NaN (in files: null): every latency when all attempts were errors, percentiles
     of a batched run (percentiles of batch means are not percentiles of calls; the median is that of batch
-    means), the hit rate of an operation that reports no hits and misses.
+    means), the hit rate of an operation that reports no hits and misses. A percentile that falls among dropped
+    arrivals is infinite (in files: null); minimum, maximum, mean and standard deviation are without those.
 
     Attributes:
         test_name: name of the test.
@@ -36,6 +37,9 @@ class PerformanceMetrics:
         error_count: errors and timeouts.
         error_rate: their share of all attempts, in [0, 1].
         hit_rate: hits / (hits + misses), in [0, 1].
+        dropped_count: arrivals that were not sent because of ``max_in_flight``; None where there are no arrivals.
+        late_count: arrivals sent more than 1 ms after they were due; None likewise.
+        lag_p99_ms: p99 of that lateness; NaN likewise.
         percentiles: latency in ms by percentile.
         errors: by kind.
     """
@@ -62,6 +66,9 @@ class PerformanceMetrics:
     error_count: int = 0
     error_rate: float = 0.0
     hit_rate: float = math.nan
+    dropped_count: int | None = None
+    late_count: int | None = None
+    lag_p99_ms: float = math.nan
     percentiles: Mapping[str, float] = field(default_factory=dict)
     errors: tuple[ErrorGroup, ...] = ()
 
@@ -86,6 +93,7 @@ def metrics_of(record: RunRecord) -> PerformanceMetrics:
     measured = moments.count > 0
     counts = record.counts
     cache_reads = counts.hits + counts.misses
+    arrivals = None if record.load is None else record.load.arrivals
     attempts_rate = record.throughput_per_s * counts.attempts / counts.ok if counts.ok else _rate(record)
     return PerformanceMetrics(
         test_name=record.name,
@@ -109,6 +117,9 @@ def metrics_of(record: RunRecord) -> PerformanceMetrics:
         error_count=counts.errors + counts.timeouts,
         error_rate=(counts.errors + counts.timeouts) / counts.attempts if counts.attempts else 0.0,
         hit_rate=counts.hits / cache_reads if cache_reads else math.nan,
+        dropped_count=None if arrivals is None else counts.dropped,
+        late_count=None if arrivals is None else arrivals.late,
+        lag_p99_ms=math.nan if arrivals is None else arrivals.lag.quantile_ns(0.99) / NS_PER_MS,
         percentiles={f"{percentile:g}": quantile_ms(record, percentile / 100) for percentile in PERCENTILES},
         errors=record.errors,
     )

@@ -9,6 +9,7 @@ from paceline.core.units import NS_PER_S
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.latency import Latency
+from paceline.records.load import LoadRecord
 from paceline.records.recorder import Counts
 from paceline.records.resources import SystemUsage
 from paceline.records.time_series import TimeSeries
@@ -31,6 +32,8 @@ class Execution(Enum):
     CALLER = "caller"  # one after the other, in the caller's thread
     THREADS = "threads"
     TASKS = "tasks"  # coroutines on one event loop
+    CONNECTIONS = "connections"  # on one event loop, by callbacks
+    USERS = "users"  # virtual users of a scenario, on one event loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,10 @@ class Definition:
         calls_per_sample: loops in a batch; 1 times every call.
         timeout_s: limit of an attempt.
         execution: how attempts were driven.
+        plan: the workload in words where it is more than the above: rates, stages, think time.
+        open_loop: whether attempts begin by a schedule of arrivals, not when the last has ended.
+        warmup_s: length of the warm-up before the measured window, where it is a duration.
+        target: what was driven, without credentials, where that is not a callable.
     """
 
     iterations: int | None = 100
@@ -54,6 +61,10 @@ class Definition:
     calls_per_sample: int = 1
     timeout_s: float | None = None
     execution: Execution = Execution.CALLER
+    plan: str = ""
+    open_loop: bool = False
+    warmup_s: float = 0.0
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,7 @@ class RunRecord:
         circumstances: what happened around.
         fingerprint: machine and interpreter.
         metadata: the user's.
+        load: what a load adds; None for what is no load.
     """
 
     name: str
@@ -133,6 +145,7 @@ class RunRecord:
     circumstances: Circumstances = field(default_factory=Circumstances)
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     metadata: Mapping[str, object] = field(default_factory=dict)
+    load: LoadRecord | None = None
 
     @property
     def throughput_per_s(self) -> float:

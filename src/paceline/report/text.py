@@ -1,9 +1,7 @@
 """The report as text: aligned, readable at 80 columns, the worst first."""
 
 import math
-import re
-import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, format_ms
 from paceline.judge.comparison import Comparison
@@ -11,14 +9,31 @@ from paceline.judge.result import TestResult, TestStatus
 from paceline.records.resources import ResourceUsage
 from paceline.records.run_record import Execution
 from paceline.report.document import Document
+from paceline.report.layout import (
+    LABEL_WIDTH,
+    WIDTH,
+    heading,
+    labelled,
+    printable,
+    share_text,
+    shortened,
+    squeezed,
+    wrapped,
+)
+from paceline.report.load_text import distribution, how_load, load_lines
 
-WIDTH = 80
+__all__ = ["printable", "render_text", "shortened"]
+
 _NAME_WIDTH = 27
 _RATE_WIDTH = 9
-_LABEL_WIDTH = 12
 _MOST_TRACEBACK_LINES = 12
-_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:ns|us|ms|s|MB|%|M|ok/s)(?:[^\w]|$))")
-_WORKER = {Execution.CALLER: "worker", Execution.THREADS: "thread", Execution.TASKS: "task"}
+_WORKER = {
+    Execution.CALLER: "worker",
+    Execution.THREADS: "thread",
+    Execution.TASKS: "task",
+    Execution.CONNECTIONS: "connection",
+    Execution.USERS: "user",
+}
 _TOLD_WINDOW = 0.9  # of the whole run: where the window of the throughput is shorter, that is said
 _MARK = {TestStatus.PASSED: "passed", TestStatus.WARNING: "WARNING", TestStatus.FAILED: "FAILED"}
 
@@ -64,7 +79,7 @@ def _summary(document: Document) -> Iterator[str]:
             format_ms(metrics.p95_time_ms),
             format_ms(metrics.p99_time_ms),
             _rate(metrics.throughput_ops_per_sec),
-            _share(metrics.error_rate),
+            share_text(metrics.error_rate),
             _MARK[result.status],
         )
 
@@ -80,7 +95,7 @@ def _violations(document: Document) -> Iterator[str]:
     for result in failed:
         yield shortened(result.metrics.test_name, WIDTH)
         for violation in result.broken_limits:
-            yield from _wrapped(violation.message, "  ✗ ")
+            yield from wrapped(violation.message, "  ✗ ")
 
 
 def _comparisons(document: Document) -> Iterator[str]:
@@ -104,7 +119,7 @@ def _comparisons(document: Document) -> Iterator[str]:
         sessions = counted(comparison.sessions, "session")
         reasons[f"{comparison.verdict.value} (against {sessions}): {comparison.reason}"] = None
     for reason in reasons:
-        yield from _wrapped(reason, "  ")
+        yield from wrapped(reason, "  ")
 
 
 def _details(document: Document) -> Iterator[str]:
@@ -116,27 +131,31 @@ def _details(document: Document) -> Iterator[str]:
 
 
 def _test(result: TestResult) -> Iterator[str]:
-    yield from _labelled("run", _how(result))
-    yield from _labelled("limits", _limits(result))
+    yield from labelled("run", _how(result))
+    yield from labelled("limits", _limits(result))
     yield from _latency(result)
-    yield from _labelled("throughput", _throughput(result))
+    yield from distribution(result)
+    yield from labelled("throughput", _throughput(result))
+    yield from load_lines(result)
     yield from _system(result)
     if result.metrics.metadata:
         pairs = (f"{key}={value}" for key, value in result.metrics.metadata.items())
-        yield from _labelled("metadata", ", ".join(pairs))
+        yield from labelled("metadata", ", ".join(pairs))
     for group in result.metrics.errors[:5]:
         message = f": {group.message}" if group.message else ""
-        yield from _labelled("error", f"{group.count:,} x {group.kind}{message}")
+        yield from labelled("error", f"{group.count:,} x {group.kind}{message}")
         lines = printable(group.traceback).rstrip().splitlines()
-        yield from (f"{'':<{_LABEL_WIDTH}}  {line}"[:WIDTH] for line in lines[-_MOST_TRACEBACK_LINES:])
+        yield from (f"{'':<{LABEL_WIDTH}}  {line}"[:WIDTH] for line in lines[-_MOST_TRACEBACK_LINES:])
     for finding in result.findings:
         # A note is short; why it matters stands in docs/findings.md under its code.
         text = str(finding) if finding.serious else f"{finding.seen} {finding.advice}"
-        yield from _labelled("serious" if finding.serious else "note", f"{text} [{finding.code}]")
+        yield from labelled("serious" if finding.serious else "note", f"{text} [{finding.code}]")
 
 
 def _how(result: TestResult) -> str:
     definition, metrics = result.record.definition, result.metrics
+    if result.record.load is not None:
+        return how_load(result)
     took = format_ms(metrics.total_duration_sec * 1e3)
     parts = [f"{metrics.test_type}: {counted(metrics.iterations, 'attempt')} in {took}"]
     if definition.workers > 1 or definition.duration_s is not None:
@@ -160,7 +179,7 @@ def _limits(result: TestResult) -> str:
 def _latency(result: TestResult) -> Iterator[str]:
     metrics = result.metrics
     if math.isnan(metrics.median_time_ms):
-        yield from _labelled("latency", "none: no attempt was ok")
+        yield from labelled("latency", "none: no attempt was ok")
         return
     body = f"min {format_ms(metrics.min_time_ms)}, median {format_ms(metrics.median_time_ms)}"
     body += f", mean {format_ms(metrics.mean_time_ms)}, std dev {format_ms(metrics.std_dev_ms)}"
@@ -171,8 +190,8 @@ def _latency(result: TestResult) -> Iterator[str]:
         ("p99.9", metrics.p999_time_ms),
         ("max", metrics.max_time_ms),
     ]
-    yield from _labelled("latency", body)
-    yield from _labelled("", ", ".join(f"{name} {format_ms(value)}" for name, value in tail if not math.isnan(value)))
+    yield from labelled("latency", body)
+    yield from labelled("", ", ".join(f"{name} {format_ms(value)}" for name, value in tail if not math.isnan(value)))
 
 
 def _throughput(result: TestResult) -> str:
@@ -183,22 +202,22 @@ def _throughput(result: TestResult) -> str:
     if metrics.error_count:
         text += (
             f" ({format_count(metrics.attempts_per_sec)} attempts/s), "
-            f"{metrics.error_count:,} of {metrics.iterations:,} failed ({_share(metrics.error_rate)})"
+            f"{metrics.error_count:,} of {metrics.iterations:,} failed ({share_text(metrics.error_rate)})"
         )
     if not math.isnan(metrics.hit_rate):
         counts = record.counts
-        text += f"; hit rate {_share(metrics.hit_rate)} ({counts.hits:,} hits, {counts.misses:,} misses)"
+        text += f"; hit rate {share_text(metrics.hit_rate)} ({counts.hits:,} hits, {counts.misses:,} misses)"
     return text
 
 
 def _system(result: TestResult) -> Iterator[str]:
     usage = result.record.usage
-    yield from _labelled("host", _usage(usage.host))
-    yield from _labelled("process", _usage(usage.process))
+    yield from labelled("host", _usage(usage.host))
+    yield from labelled("process", _usage(usage.process))
     for target in usage.targets:
-        yield from _labelled("target", f"{_usage(target)}, pid {target.pid}")
+        yield from labelled("target", f"{_usage(target)}, pid {target.pid}")
     if usage.sampler.samples:
-        yield from _labelled(
+        yield from labelled(
             "sampler",
             f"{counted(usage.sampler.samples, 'sample')} took {usage.sampler.core_percent:.2f} % of a core",
         )
@@ -206,7 +225,7 @@ def _system(result: TestResult) -> Iterator[str]:
     if collections.count:
         in_all, longest = format_ms(collections.total_ns / NS_PER_MS), format_ms(collections.longest_ns / NS_PER_MS)
         text = f"{counted(collections.count, 'garbage collection')}, {in_all} in all, longest {longest}"
-        yield from _labelled("collector", text)
+        yield from labelled("collector", text)
 
 
 def _usage(usage: ResourceUsage) -> str:
@@ -217,23 +236,6 @@ def _usage(usage: ResourceUsage) -> str:
         for count in (usage.disk_read_bytes, usage.disk_write_bytes)
     )
     return f"CPU {cpu}, memory {memory}, disk read {read}, written {written}"
-
-
-def heading(text: str, mark: str = "") -> str:
-    """A section's first line, ruled to the full width."""
-    text = shortened(text, WIDTH - len(mark) - 8)
-    return f"── {text} ".ljust(WIDTH - len(mark) - (1 if mark else 0), "─") + (f" {mark}" if mark else "")
-
-
-def _labelled(label: str, text: str) -> Iterator[str]:
-    yield from _wrapped(text, f"{label:<{_LABEL_WIDTH}}  ")
-
-
-def _wrapped(text: str, first: str) -> Iterable[str]:
-    # A number stays with its unit: textwrap does not break at the no-break space.
-    text = _NUMBER_AND_UNIT.sub("\u00a0", printable(text))
-    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
-    return [line.replace("\u00a0", " ") for line in lines] or [first.rstrip()]
 
 
 def _change(percent: float) -> str:
@@ -252,31 +254,3 @@ def _rate(per_second: float) -> str:
         return text
     millions = f"{per_second / 1e6:,.1f} M"
     return millions if len(millions) <= _RATE_WIDTH else f"{per_second:.3g}"
-
-
-def _share(share: float) -> str:
-    if share in {0, 1}:
-        return f"{share:.0%}".replace("%", " %")
-    return f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"  # noqa: PLR2004
-
-
-def printable(text: str) -> str:
-    """``text`` with control characters spelled out: a test's name must not drive the reader's terminal."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def squeezed(text: str, width: int) -> str:
-    """``text`` on one line of at most ``width`` characters, shortened in its middle: names differ at their ends."""
-    line = printable(text.replace("\n", "\\n"))
-    if len(line) <= width:
-        return line
-    tail = (width - 1) // 2 + 2
-    return f"{line[: width - 1 - tail]}…{line[-tail:]}"
-
-
-def shortened(text: str, width: int) -> str:
-    """``text`` on one line of at most ``width`` characters."""
-    line = printable(text.replace("\n", "\\n")[: 4 * width])
-    return line if len(line) <= width and len(text) <= 4 * width else line[: width - 1] + "…"

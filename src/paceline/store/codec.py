@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +17,10 @@ from paceline.judge.result import TestResult, TestStatus
 from paceline.judge.thresholds import PerformanceThreshold, Violation
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.histogram import Histogram
+from paceline.records.latency import Latency
+from paceline.records.load import LoadRecord
 from paceline.records.metrics import metrics_of, system_metrics_of
+from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
 from paceline.store.files import read_bounded, write_atomically
 
@@ -189,7 +192,7 @@ def checked_record(record: RunRecord, source: str) -> RunRecord:
         "moments.count is the number of samples_ns": latency.samples_ns is None
         or len(latency.samples_ns) == latency.moments.count,
         "calls_per_sample is at least 1": record.definition.calls_per_sample >= 1,
-        "no count is negative": min(counts.ok, counts.errors, counts.timeouts, counts.hits, counts.misses) >= 0,
+        "no count is negative": min(astuple(counts)) >= 0,
         "no duration is negative": min(record.elapsed_ns, record.window_ns) >= 0,
     }
     try:
@@ -198,11 +201,35 @@ def checked_record(record: RunRecord, source: str) -> RunRecord:
                 raise ValueError(f"expected that {demand}")  # told like the errors of the computation
         for value in record.metadata.values():
             _check_depth(value)
+        if record.load is not None:
+            _check_load(record.load)
         metrics_of(record)
         system_metrics_of(record.usage)
     except (ArithmeticError, LookupError, ValueError) as error:
         raise FileFormatError(f"{source}: the record of {record.name!r} contradicts itself: {error}") from error
     return record
+
+
+def _check_load(load: LoadRecord) -> None:
+    """That every figure of what a load adds can be computed.
+
+    Raises:
+        ValueError: its parts contradict each other.
+        ArithmeticError: a number is too large for any figure.
+    """
+    holders = [*load.parts, *(each for each in (load.arrivals, load.traffic, load.probe) if each is not None)]
+    values = [value for holder in holders for value in vars(holder).values()]
+    numbers = [load.iterations or 0, *(value for value in values if isinstance(value, int))]
+    numbers += [number for value in values if isinstance(value, Counts) for number in astuple(value)]
+    numbers += [each.count for each in (load.traffic.statuses if load.traffic else ())]
+    if min(map(float, numbers)) < 0:
+        raise ValueError("expected that no count of the load is negative")
+    for latency in (value for value in values if isinstance(value, Latency)):
+        moments, samples = latency.moments, latency.samples_ns
+        if latency.histogram.count != moments.count or (samples is not None and len(samples) != moments.count):
+            raise ValueError("expected that moments.count is the number of values in each distribution of the load")
+        latency.quantile_ns(0.5)
+        float(moments.total + moments.maximum)
 
 
 def _comparison(plain: Mapping[str, object]) -> Comparison:

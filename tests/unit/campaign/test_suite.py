@@ -44,6 +44,12 @@ class TestBeforeTheRun:
         assert work.calls == 0
         assert suite.results == []
 
+    def test_figures_of_arrivals_are_refused_where_there_are_none(self) -> None:
+        suite, work = make_suite(), Work()
+        with pytest.raises(ConfigurationError, match="only under an arrival rate"):
+            suite.run(request(work), PerformanceThreshold(expressions=["dropped<=0"]))
+        assert work.calls == 0
+
     def test_the_mean_of_a_batched_run_is_not(self) -> None:
         clock = ManualClock()
         suite = make_suite(clock.as_clock())

@@ -7,8 +7,9 @@ import pytest
 from paceline.cli.exit_codes import ExitCode, exit_code_of
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.load import LoadRecord
 from paceline.records.run_record import Circumstances, Execution, RunRecord
-from tests.fakes import make_record
+from tests.fakes import make_load, make_record
 
 LIMIT = PerformanceThreshold(max_p95_ms=1_000)
 BROKEN = PerformanceThreshold(max_p95_ms=0)
@@ -23,6 +24,10 @@ def saturated(execution: Execution, threshold: PerformanceThreshold | None) -> T
     definition = replace(record.definition, workers=4, execution=execution)
     circumstances = Circumstances(own_cpu_s=1.0)
     return judge(replace(record, definition=definition, circumstances=circumstances, elapsed_ns=10**9), threshold)
+
+
+def generator_bound(threshold: PerformanceThreshold | None) -> TestResult:
+    return judge(make_load(load=LoadRecord((99.0,))), threshold)
 
 
 def nothing_measured() -> TestResult:
@@ -43,6 +48,8 @@ def warned() -> TestResult:
         ([saturated(Execution.TASKS, LIMIT)], ExitCode.NO_VERDICT),
         ([saturated(Execution.THREADS, None)], ExitCode.HELD),  # nothing was to be judged
         ([saturated(Execution.THREADS, BROKEN)], ExitCode.BROKEN),
+        ([generator_bound(LIMIT)], ExitCode.NO_VERDICT),
+        ([generator_bound(None)], ExitCode.HELD),
         ([warned()], ExitCode.HELD),
         ([nothing_measured()], ExitCode.NOTHING_MEASURED),
         ([passed(), nothing_measured()], ExitCode.NOTHING_MEASURED),

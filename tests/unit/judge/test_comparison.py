@@ -154,3 +154,11 @@ def test_a_calibrated_batch_of_another_size_is_the_same_definition() -> None:
     comparison = compare(metrics_of(record), [session], record.fingerprint.key, record.definition)
     assert comparison is not None
     assert "another definition" not in comparison.reason
+
+
+def test_a_change_that_no_number_can_say_is_none() -> None:
+    session = BaselineSession("a", "now", "", {"mean_time_ms": 5e-324, "median_time_ms": 1.0})
+    comparison = compare(metrics_of(make_record()), [session], "")
+    assert comparison is not None
+    assert math.isnan(comparison.mean_change_pct)
+    assert comparison.median_change_pct == 0

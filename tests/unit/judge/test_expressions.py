@@ -55,6 +55,10 @@ RECORD = make_record(
         ("cpu<180%", "CPU", "<", 180, "percent"),
         ("host_cpu<90 %", "host CPU", "<", 90, "percent"),
         ("memory<512", "memory", "<", 512, "MB"),
+        ("dropped<=0", "dropped", "<=", 0, "arrivals"),
+        ("late<5", "late", "<", 5, "arrivals"),
+        ("lag_p99<0.5", "p99 lag", "<", 0.5, "ms"),
+        ("lag_p99<100us", "p99 lag", "<", 0.1, "ms"),
         ("  p ( 95 )  <  500  ms  ", "p95 latency", "<", 500, "ms"),
     ],
 )
@@ -88,7 +92,8 @@ def test_a_metric_reads_its_own_figure(metric: str, measured: float) -> None:
 
 def test_every_metric_is_in_the_table_above() -> None:
     assert set(METRICS) == {
-        *("avg", "med", "min", "max", "error_rate", "throughput", "hit_rate", "cpu", "host_cpu", "memory")
+        *("avg", "med", "min", "max", "error_rate", "throughput", "hit_rate", "cpu", "host_cpu", "memory"),
+        *("dropped", "late", "lag_p99"),
     }
 
 
@@ -127,10 +132,10 @@ def test_every_metric_is_in_the_table_above() -> None:
         ("error_rate<1.01", "error rate is a share: write 0.01 or 1%"),
         ("hit_rate>80", "hit rate is a share: write 0.01 or 1%"),
         ("error_rate<101%", "error rate is a share: write 0.01 or 1%"),
-        ("dropped<=0", "dropped is measured only under an arrival rate"),
-        ("late<5", "late is measured only under an arrival rate"),
-        ("lag_p99<1", "lag_p99 is measured only under an arrival rate"),
-        ("lag_p99<1 over 5s", "lag_p99 is measured only under an arrival rate"),
+        ("dropped<1%", "dropped has no unit '%', it is in arrivals"),
+        ("late<5ms", "late has no unit 'ms', it is in arrivals"),
+        ("lag_p99<1%", "p99 lag has no unit '%', it is in ms"),
+        ("lag_p99<1 over 5s", "'over 5s' needs a load with stages; leave it out here"),
         ("p(95)<500 over 30s", "'over 30s' needs a load with stages; leave it out here"),
         ("what<500over 30s", "'over 30s' needs a load with stages"),
         ("max<1e999", "the limit is too large a number"),

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from paceline.core.errors import ConfigurationError
 from paceline.judge.limits import METRICS, Limit, percentile_metric, watched
 from paceline.judge.thresholds import PerformanceThreshold, violations_of
+from paceline.records.load import LoadRecord
 from paceline.records.metrics import metrics_of
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import Definition, RunRecord
-from tests.fakes import MS, S, make_record
+from tests.fakes import MS, S, make_arrivals, make_load, make_record
 from tests.strategies import limits, records, thresholds
 
 MB = 1_000_000
@@ -302,6 +303,53 @@ def test_a_percentile_limit_on_a_batched_run_is_refused_before_it_starts(
     source = next(iter(limits)) if "expressions" not in limits else limits["expressions"][-1]
     with pytest.raises(ConfigurationError, match=re.escape(f"{source}: a batched run has means of several calls")):
         threshold.check_measurable(batched=True)
+
+
+@pytest.mark.parametrize("name", ["dropped", "late", "lag_p99"])
+def test_figures_of_arrivals_are_refused_where_there_are_none(name: str) -> None:
+    threshold = PerformanceThreshold(expressions=("avg<5", f"{name}<=1"))
+    threshold.check_measurable(batched=False, open_loop=True)
+    refused = (
+        f"threshold '{name}<=1': {name} is measured only under an arrival rate; here each attempt starts when the "
+        "last one has ended"
+    )
+    with pytest.raises(ConfigurationError, match=re.escape(refused)):
+        threshold.check_measurable(batched=False, open_loop=False)
+
+
+_AMONG_DROPPED = "falls among dropped arrivals, which count as infinite: it"
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("dropped<=2", None),
+        ("dropped<=1", "dropped 2 arrivals exceeds the limit of 1 arrivals (dropped<=1)"),
+        ("late<91", None),
+        ("late<90", "late 90 arrivals is not below the limit of 90 arrivals (late<90)"),
+        ("lag_p99<=10", None),
+        ("lag_p99<5ms", "p99 lag 9.901 ms is not below the limit of 5 ms (lag_p99<5ms)"),
+        (
+            "p(99)<500",
+            f"p99 latency {_AMONG_DROPPED} is not below the limit of 500 ms (p(99)<500)",
+        ),
+        ("p(97)<500", None),
+        ("p(99)>=500", None),
+    ],
+)
+def test_limits_on_arrivals(expression: str, message: str | None) -> None:
+    lags = [number * 100_000 for number in range(1, 101)]
+    record = make_load([MS] * 100, LoadRecord(arrivals=make_arrivals(lags)), dropped=2)
+    found = violations_of(PerformanceThreshold(expressions=(expression,)), record, metrics_of(record))
+    assert [str(violation) for violation in found] == ([] if message is None else [message])
+    assert all(violation.measured is None for violation in found if _AMONG_DROPPED in str(violation))
+
+
+def test_what_a_closed_loop_has_not_does_not_hold() -> None:
+    record = make_load()
+    threshold = PerformanceThreshold(expressions=("dropped<=0", "late<=0", "lag_p99<1"))
+    found = violations_of(threshold, record, metrics_of(record))
+    assert [violation.measured for violation in found] == [None] * 3
 
 
 def test_percentiles_are_labelled_as_people_write_them() -> None:

@@ -28,7 +28,8 @@ def _data_types() -> list[type]:
     for room in _ROOMS:
         for module in pkgutil.iter_modules(room.__path__, f"{room.__name__}."):
             members = vars(importlib.import_module(module.name)).values()
-            found |= {member for member in members if isinstance(member, type) and is_dataclass(member)}
+            own = {member for member in members if isinstance(member, type) and is_dataclass(member)}
+            found |= {member for member in own if member.__module__.startswith(f"{room.__name__}.")}
     return sorted(found, key=lambda kind: kind.__qualname__)
 
 

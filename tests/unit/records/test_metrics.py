@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 
 from paceline.records.error_log import ErrorGroup
+from paceline.records.load import LoadRecord
 from paceline.records.metrics import PERCENTILES, PerformanceMetrics, metrics_of, quantile_ms, system_metrics_of
 from paceline.records.resources import Gauge, ResourceUsage, SamplerCost, SystemUsage
 from paceline.records.run_record import Definition, RunRecord
 from paceline.stats.summary import quantile_of_sorted
-from tests.fakes import MS, S, make_record
+from tests.fakes import MS, S, make_arrivals, make_load, make_record
 from tests.strategies import records
 
 MB = 1_000_000
@@ -105,7 +106,9 @@ def test_every_run_has_figures_that_can_be_written_as_strict_json(record: RunRec
     assert 0 <= metrics.error_rate <= 1
     if record.latency.moments.count:
         slack = 1 + 1e-9
-        assert metrics.min_time_ms <= metrics.median_time_ms * slack <= metrics.max_time_ms * slack * slack
+        assert metrics.min_time_ms <= metrics.median_time_ms * slack
+        if not record.latency.dropped:
+            assert metrics.median_time_ms <= metrics.max_time_ms * slack
         assert metrics.min_time_ms <= metrics.mean_time_ms * slack <= metrics.max_time_ms * slack * slack
 
 
@@ -114,7 +117,29 @@ def test_what_was_not_given_is_nan_in_metrics_made_by_hand() -> None:
     for name in ("p90_time_ms", "p999_time_ms", "attempts_per_sec", "hit_rate"):
         assert math.isnan(getattr(metrics, name))
     assert (metrics.error_count, metrics.error_rate, metrics.errors) == (0, 0.0, ())
+    assert (metrics.dropped_count, metrics.late_count) == (None, None)
+    assert math.isnan(metrics.lag_p99_ms)
     assert metrics.to_dict()["hit_rate"] is None
+
+
+def test_arrivals_have_figures_of_their_own() -> None:
+    lags = [number * 100_000 for number in range(1, 101)]  # up to 10 ms
+    metrics = metrics_of(make_load([MS] * 100, LoadRecord(arrivals=make_arrivals(lags)), dropped=7))
+    assert (metrics.dropped_count, metrics.late_count) == (7, 90)
+    assert metrics.lag_p99_ms == pytest.approx(9.9, rel=0.001)
+    closed = metrics_of(make_load([MS] * 100))
+    assert (closed.dropped_count, closed.late_count) == (None, None)
+    assert math.isnan(closed.lag_p99_ms)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "infinite"), [(0, ""), (1, "p999"), (3, "p99 p999"), (200, "median p90 p95 p99 p999")]
+)
+def test_what_was_dropped_is_infinitely_slow_in_percentiles_only(dropped: int, infinite: str) -> None:
+    metrics = metrics_of(make_load([MS] * 100, LoadRecord(arrivals=make_arrivals()), dropped=dropped))
+    assert [name for name in LATENCIES if math.isinf(_latency(metrics, name))] == infinite.split()
+    assert metrics.max_time_ms == 1.0
+    assert metrics.to_dict()["p999_time_ms"] == (None if dropped else 1.0)
 
 
 HOST = ResourceUsage(

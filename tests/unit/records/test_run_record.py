@@ -28,7 +28,13 @@ def test_the_names_in_files_are_the_specifications() -> None:
         "cache_operation",
         "concurrent_load",
     }
-    assert {execution.value for execution in Execution} == {"caller", "threads", "tasks"}
+    assert {execution.value for execution in Execution} == {
+        "caller",
+        "threads",
+        "tasks",
+        "connections",
+        "users",
+    }
 
 
 def test_pytest_does_not_take_a_test_type_for_a_test() -> None:
@@ -44,6 +50,10 @@ def test_what_is_not_said_is_the_specifications_default_or_nothing() -> None:
         calls_per_sample=1,
         timeout_s=None,
         execution=Execution.CALLER,
+        plan="",
+        open_loop=False,
+        warmup_s=0.0,
+        target="",
     )
     record = RunRecord(
         "t", TestType.CACHE_OPERATION, Definition(), "now", 0, 0, 0, make_record().counts, make_latency([])
@@ -53,7 +63,7 @@ def test_what_is_not_said_is_the_specifications_default_or_nothing() -> None:
     assert record.clock == ClockQuality(0.0, 0.0)
     assert record.usage == SystemUsage(ResourceUsage("host"), ResourceUsage("process"), (), None, SamplerCost())
     assert record.usage.sampler == SamplerCost(samples=0, cpu_ns=0, core_percent=0.0)
-    assert (record.errors, record.metadata) == ((), {})
+    assert (record.errors, record.metadata, record.load) == ((), {}, None)
     assert record.circumstances == Circumstances(
         interruption=None,
         abandoned_workers=0,

@@ -1,9 +1,11 @@
-"""A report with one of everything. Run as a module it prints the text that ``tests/golden/report.txt`` holds:
+"""A report with one of everything, and one of loads. Run as a module it writes the texts that ``tests/golden`` holds:
 
-python -m tests.unit.report.cases > tests/golden/report.txt
+python -m tests.unit.report.cases
 """
 
-import sys
+import math
+from pathlib import Path
+from statistics import NormalDist
 
 from paceline.core.findings import Finding
 from paceline.judge.result import TestResult, judge
@@ -11,11 +13,13 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
+from paceline.records.load import LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.recorder import Counts
 from paceline.records.resources import Gauge, ResourceUsage, SamplerCost, SystemUsage
 from paceline.records.run_record import Circumstances, Collections, Definition, Execution, TestType
 from paceline.report.document import Document, document_of
 from paceline.report.text import render_text
-from tests.fakes import MS, make_record
+from tests.fakes import MS, S, make_arrivals, make_latency, make_load, make_record
 
 TIMESTAMP = "2026-11-22T18:00:00.123456Z"
 MACHINE = Fingerprint(
@@ -101,5 +105,101 @@ def example() -> Document:
     return document_of([passed(), in_doubt(), failed(), nothing()], MACHINE, TIMESTAMP)
 
 
+def _spread(count: int, middle_ns: int, width: float = 0.5) -> list[int]:
+    """Quantiles of a lognormal distribution: what a server's answers look like, without chance."""
+    normal = NormalDist(math.log(middle_ns), width)
+    return [int(math.exp(normal.inv_cdf((number + 0.5) / count))) for number in range(count)]
+
+
+def closed_loop() -> TestResult:
+    """Of a server that stood still for a second; with a probe, and connections that it closed."""
+    samples = [*_spread(90_000, 900_000), *(S,) * 10]
+    load = LoadRecord(
+        cpu_percent=(61.0, 64.0, 12.0, 62.0),
+        own_process=True,
+        traffic=Traffic(
+            sent_bytes=7_200_000,
+            received_bytes=20_100_000,
+            statuses=(StatusCount(200, 90_003), StatusCount(503, 7)),
+            connections=10,
+            reconnects=3,
+            closed_by_server=2,
+            resent=1,
+            dns=make_latency([1_200_000], keep_samples=False),
+            connect=make_latency(_spread(13, 60_000), keep_samples=False),
+            tls=make_latency(_spread(13, 1_400_000), keep_samples=False),
+            first_byte=make_latency(_spread(90_000, 800_000), keep_samples=False),
+        ),
+        probe=Probe(
+            100.0,
+            Counts(ok=998, errors=2),
+            make_latency([*_spread(898, 950_000), *range(S // 100, S, S // 100)], keep_samples=False),
+        ),
+    )
+    return judge(
+        make_load(
+            samples,
+            load,
+            name="records_by_10_users",
+            plan="10 users for 10 s",
+            duration_s=10.0,
+            elapsed_ns=10 * S,
+            window_ns=10 * S,
+            circumstances=Circumstances(warmup_attempts=9_000),
+            errors=(ErrorGroup("status", "503 Service Unavailable", 7),),
+        ),
+        PerformanceThreshold(max_p99_ms=100),
+    )
+
+
+def open_loop() -> TestResult:
+    """Arrivals, some late and some dropped, of several requests."""
+    service = _spread(4_900, 450_000)
+    waits = [0] * 4_700 + list(range(0, 400 * MS, 2 * MS))
+    generator = _spread(4_900, 55_000)
+    arrivals = make_arrivals(generator, waits, service, planned=5_000)
+    parts = (
+        Part("GET /records/{{n}}", Counts(ok=3_900), make_latency(service[::2])),
+        Part("POST /a/very/long/path/to/somewhere", Counts(ok=980, errors=20), make_latency(service[1::2])),
+        Part("never asked for", Counts(), make_latency(())),
+    )
+    samples = [sum(parts) for parts in zip(generator, waits, service, strict=True)]
+    record = make_load(
+        samples,
+        LoadRecord(cpu_percent=(20.0, 24.0), arrivals=arrivals, parts=parts),
+        users=20,
+        dropped=100,
+        duration_s=10.0,
+        plan="Poisson 500/s for 10 s (seed 0), at most 50 in flight",
+        name="records_at_500_a_second",
+        elapsed_ns=10 * S,
+        window_ns=10 * S,
+    )
+    return judge(record, PerformanceThreshold(max_p99_ms=100, expressions=("p(95)<50", "dropped<=0")))
+
+
+def scenario() -> TestResult:
+    """Virtual users, each iteration of several requests; too few for a picture."""
+    load = LoadRecord(iterations=30, parts=(Part("cart", Counts(ok=99), make_latency((MS,) * 99)),))
+    return judge(
+        make_load(
+            (MS,) * 99,
+            load,
+            users=3,
+            execution=Execution.USERS,
+            plan="3 users for 33 ms, 0.5 s think time",
+            name="shop",
+        )
+    )
+
+
+def loads() -> Document:
+    """One of each load."""
+    return document_of([closed_loop(), open_loop(), scenario()], MACHINE, TIMESTAMP)
+
+
+GOLDEN = {"report.txt": example, "loads.txt": loads}
+
 if __name__ == "__main__":
-    sys.stdout.write(render_text(example()))
+    for name, document in GOLDEN.items():
+        (Path(__file__).parents[2] / "golden" / name).write_text(render_text(document()))

@@ -17,12 +17,11 @@ from paceline.records.error_log import ErrorGroup
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import RunRecord
 from paceline.report.document import document_of
-from paceline.report.text import WIDTH, heading, printable, render_text, shortened, squeezed
+from paceline.report.layout import WIDTH, heading, printable, shortened, squeezed
+from paceline.report.text import render_text
 from tests import strategies
 from tests.fakes import MS, S, make_record
-from tests.unit.report.cases import MACHINE, TIMESTAMP, example
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "report.txt"
+from tests.unit.report.cases import GOLDEN, MACHINE, TIMESTAMP
 
 
 def report_of(*records: RunRecord, **options: Any) -> str:
@@ -37,9 +36,11 @@ def check(text: str) -> None:
     assert text.encode()
 
 
-def test_golden() -> None:
-    text = render_text(example())
-    difference = difflib.unified_diff(GOLDEN.read_text().splitlines(), text.splitlines(), "golden", "now", lineterm="")
+@pytest.mark.parametrize("name", list(GOLDEN))
+def test_golden(name: str) -> None:
+    text = render_text(GOLDEN[name]())
+    golden = (Path(__file__).parents[2] / "golden" / name).read_text()
+    difference = difflib.unified_diff(golden.splitlines(), text.splitlines(), "golden", "now", lineterm="")
     assert "\n".join(difference) == ""
     check(text)
 

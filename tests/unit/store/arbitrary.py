@@ -19,6 +19,7 @@ from paceline.records.run_record import Circumstances, Collections, Definition, 
 from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.stats.summary import Moments
 from tests.fakes import make_latency
+from tests.strategies import loads
 
 LARGEST = (1 << 63) - 1
 
@@ -51,7 +52,7 @@ def latencies(draw: st.DrawFn) -> Latency:
         moments.minimum,
         moments.maximum,
     )
-    return Latency(scaled, histogram, latency.samples_ns)
+    return Latency(scaled, histogram, latency.samples_ns, draw(st.sampled_from((0, 0, 3))))
 
 
 @st.composite
@@ -94,6 +95,10 @@ definitions = st.builds(
     calls_per_sample=st.integers(1, 10**9),
     timeout_s=st.none() | amounts,
     execution=st.sampled_from(Execution),
+    plan=texts,
+    open_loop=st.booleans(),
+    warmup_s=amounts,
+    target=texts,
 )
 records = st.builds(
     RunRecord,
@@ -104,7 +109,7 @@ records = st.builds(
     elapsed_ns=naturals,
     window_ns=naturals,
     window_ok=st.integers(0, 2**53).map(float),  # work is no whole number in general
-    counts=st.builds(Counts, naturals, naturals, naturals, naturals, naturals),
+    counts=st.builds(Counts, naturals, naturals, naturals, naturals, naturals, naturals),
     latency=latencies(),
     series=time_series(),
     errors=st.lists(error_groups, max_size=2).map(tuple),
@@ -131,6 +136,7 @@ records = st.builds(
     ),
     fingerprint=st.builds(Fingerprint, cpu_model=texts, cpu_count=st.none() | naturals, python=texts),
     metadata=metadata,
+    load=st.none() | loads(texts),
 ).filter(lambda record: not record.circumstances.abandoned_workers or record.definition.timeout_s is not None)
 thresholds = st.builds(
     PerformanceThreshold,

@@ -18,7 +18,10 @@ from paceline.judge.result import TestResult, judge
 from paceline.records.baseline import BaselineSession
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
+from paceline.records.load import Arrivals, LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
+from paceline.stats.summary import Moments
 from paceline.store.codec import (
     DEEPEST,
     StoredResult,
@@ -28,7 +31,7 @@ from paceline.store.codec import (
     result_of,
     result_to_plain,
 )
-from tests.fakes import MS, make_record
+from tests.fakes import MS, make_latency, make_load, make_record
 from tests.unit.store.arbitrary import hostile_texts, metadata, records, results
 
 
@@ -156,6 +159,27 @@ class TestContradictions:
     def test_negative_counts(self) -> None:
         record = make_record()
         self.refused(replace(record, counts=replace(record.counts, errors=-1)), "no count is negative")
+
+    @pytest.mark.parametrize(
+        ("load", "expected"),
+        [
+            (LoadRecord(iterations=-1), "no count of the load is negative"),
+            (LoadRecord(traffic=Traffic(sent_bytes=-1)), "no count of the load is negative"),
+            (LoadRecord(traffic=Traffic(statuses=(StatusCount(200, -1),))), "no count of the load is negative"),
+            (LoadRecord(parts=(Part("a", Counts(errors=-1), Latency()),)), "no count of the load is negative"),
+            (LoadRecord(arrivals=Arrivals(late=-1)), "no count of the load is negative"),
+            (LoadRecord(traffic=Traffic(received_bytes=10**400)), "too large"),
+            (LoadRecord(probe=Probe(1.0, latency=Latency(Moments(1, 10**400)))), "moments.count is the number"),
+            (LoadRecord(arrivals=Arrivals(lag=Latency(samples_ns=(1,)))), "moments.count is the number"),
+            (
+                LoadRecord(arrivals=Arrivals(lag=replace(make_latency([1]), moments=Moments(1, 1, 1, 1, 10**400)))),
+                "large",
+            ),
+        ],
+        ids=repr,
+    )
+    def test_loads_that_cannot_be(self, load: LoadRecord, expected: str) -> None:
+        self.refused(make_load(load=load), f"contradicts itself: .*{expected}")
 
     @pytest.mark.parametrize("total", [10**400, -(10**400)])
     def test_sums_that_no_float_can_hold(self, total: int) -> None:

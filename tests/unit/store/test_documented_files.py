@@ -15,6 +15,8 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
+from paceline.records.load import LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.recorder import Counts
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import Circumstances
 from paceline.records.time_series import TimeSeries, TimeSlice
@@ -22,7 +24,7 @@ from paceline.store.baselines import load_baseline, save_baseline
 from paceline.store.codec import encode_results, read_results
 from paceline.store.files import MOST_BYTES
 from paceline.store.journal import Journal, read_journal
-from tests.fakes import make_latency, make_record
+from tests.fakes import make_arrivals, make_latency, make_record
 
 TEXT = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
 EXCERPTS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
@@ -105,6 +107,12 @@ def everything() -> TestResult:
         errors=(ErrorGroup("ValueError", "no", 1),),
         series=TimeSeries(slices=(TimeSlice(0, histogram=make_latency(SAMPLES_NS).histogram),)),
         usage=SystemUsage(host=usage),
+        load=LoadRecord(
+            arrivals=make_arrivals(),
+            traffic=Traffic(statuses=(StatusCount(200, 3),)),
+            parts=(Part("GET /", Counts(), make_latency(SAMPLES_NS)),),
+            probe=Probe(100.0),
+        ),
     )
     baseline = [BaselineSession("a", SAVED_AT, record.fingerprint.key, {"mean_time_ms": 1.0})]
     return judge(record, PerformanceThreshold(max_mean_ms=1), baseline, [Finding("odd", "", "", "")])

@@ -1,0 +1,152 @@
+"""Options of commands that put a load on something, and the workload they describe."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from paceline.cli.options import duration, with_options
+from paceline.core.errors import ConfigurationError
+from paceline.core.units import parse_duration_s
+from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+DEFAULT_CONNECTIONS = 10
+DEFAULT_DURATION_S = 10.0
+DEFAULT_WARMUP_S = 1.0
+_RATE = re.compile(r"(?P<count>[0-9]*\.?[0-9]+)(?:/(?P<unit>[0-9.]*(?:ms|s|m|h)))?")
+_STAGE = re.compile(r"(?P<duration>[^:]+):(?P<target>[0-9]*\.?[0-9]+)(?P<rate>/s)?")
+
+
+def rate(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """Callback of an option such as ``500``, ``500/s`` or ``3000/1m``: a second."""
+    if text is None:
+        return None
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no rate such as 500, 500/s or 3000/1m", param=parameter)
+    unit = match["unit"] or "1s"
+    try:
+        per_s = parse_duration_s(f"1{unit}" if unit[0].isalpha() else unit)
+    except ConfigurationError as error:
+        raise click.BadParameter(str(error), param=parameter) from error
+    if per_s <= 0 or float(match["count"]) <= 0:
+        raise click.BadParameter(f"{text!r} must be more than nothing", param=parameter)
+    return float(match["count"]) / per_s
+
+
+def stages(
+    _: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
+) -> tuple[str, tuple[tuple[float, float], ...]] | None:
+    """Callback of a repeatable option such as ``30s:500/s`` or ``30s:50``: what the levels are, and the stages."""
+    if not texts:
+        return None
+    found, kinds = [], set()
+    for text in texts:
+        match = _STAGE.fullmatch(text.strip())
+        if match is None:
+            raise click.BadParameter(f"{text!r} is no stage such as 30s:500/s or 30s:50", param=parameter)
+        try:
+            found.append((parse_duration_s(match["duration"]), float(match["target"])))
+        except ConfigurationError as error:
+            raise click.BadParameter(str(error), param=parameter) from error
+        kinds.add("rate" if match["rate"] else "users")
+    if len(kinds) > 1:
+        raise click.BadParameter("stages are all of rates (30s:500/s) or all of users (30s:50)", param=parameter)
+    return kinds.pop(), tuple(found)
+
+
+def load_options(command: _Command) -> _Command:
+    """How much load, for how long."""
+    return with_options(
+        command,
+        click.option(
+            "-d", "--duration", "duration_s", callback=duration, metavar="TIME",
+            help="Length of the measured window, as 30s or 1m30s.  [default: 10s]",
+        ),
+        click.option("-n", "--requests", type=int, metavar="N", help="A number of requests instead of a duration."),
+        click.option(
+            "--rate", "per_second", callback=rate, metavar="RATE",
+            help="Open loop: so many arrivals a second, whatever the answers take, as 500 or 3000/1m.",
+        ),
+        click.option("--poisson", is_flag=True, help="With --rate: arrivals at random, as those of many strangers."),
+        click.option(
+            "--stage", "stage_list", multiple=True, callback=stages, metavar="TIME:LEVEL",
+            help="Ramp to a level, 30s:500/s (arrivals) or 30s:50 (users). Repeatable.",
+        ),
+        click.option(
+            "--think", "think_time_s", callback=duration, metavar="TIME", help="Pause of a user between requests."
+        ),
+        click.option(
+            "--max-in-flight", type=int, metavar="N",
+            help="With --rate: drop arrivals beyond N under way, instead of letting them wait.",
+        ),
+        click.option(
+            "-w", "--warmup", "warmup_s", metavar="TIME", callback=_warmup,
+            help="The same load before that, not counted; 0 for none.  [default: 1s]",
+        ),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of whatever is drawn at random."),
+        click.option("--target-pid", "target_pids", type=int, multiple=True, help="Process to observe. Repeatable."),
+    )  # fmt: skip
+
+
+def _warmup(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    if text is not None and text.strip() in {"0", "0s"}:
+        return 0.0
+    return duration(context, parameter, text)
+
+
+def workload_of(
+    users: int | None,
+    duration_s: float | None,
+    requests: int | None,
+    per_second: float | None,
+    stage_list: tuple[str, tuple[tuple[float, float], ...]] | None,
+    think_time_s: float | None,
+    max_in_flight: int | None,
+    seed: int,
+    *,
+    poisson: bool,
+) -> Workload:
+    """The workload that the options describe.
+
+    Raises:
+        ConfigurationError: two of them contradict each other, or a value is out of range.
+    """
+    given = {
+        "--requests": requests is not None,
+        "--rate": per_second is not None,
+        "--stage": stage_list is not None,
+    }
+    chosen = [name for name, is_given in given.items() if is_given]
+    if len(chosen) > 1:
+        raise ConfigurationError(f"{' and '.join(chosen)} exclude each other: name one")
+    if duration_s is not None and (requests is not None or stage_list is not None):
+        raise ConfigurationError(f"--duration and {chosen[0]} exclude each other: {chosen[0]} says how long")
+    if poisson and per_second is None and not (stage_list and stage_list[0] == "rate"):
+        raise ConfigurationError("--poisson goes with --rate, or with stages of rates")
+    if think_time_s is not None and chosen:
+        raise ConfigurationError(f"--think is for users that wait for their answers; {chosen[0]} has none")
+    lasts_s = DEFAULT_DURATION_S if duration_s is None else duration_s
+    if stage_list is not None:
+        of, levels = stage_list
+        if of == "users" and users is not None:
+            raise ConfigurationError(f"{users} users and stages of users exclude each other: stages say how many")
+        return Stages(
+            levels,
+            of="rate" if of == "rate" else "users",
+            seed=seed if poisson else None,
+            max_in_flight=max_in_flight,
+        )
+    if per_second is not None:
+        if poisson:
+            return Poisson(per_second, lasts_s, seed, max_in_flight)
+        return ConstantRate(per_second, lasts_s, max_in_flight)
+    if max_in_flight is not None:
+        raise ConfigurationError("--max-in-flight goes with --rate: users send nothing while they wait")
+    workers = DEFAULT_CONNECTIONS if users is None else users
+    if requests is not None:
+        return FixedIterations(requests, workers=workers)
+    return ClosedLoop(workers, lasts_s, think_time_s=think_time_s or 0.0)

@@ -1,0 +1,108 @@
+"""``paceline run``: the scenarios of a Python file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from paceline.campaign.load import load_request
+from paceline.cli.display import Progress
+from paceline.cli.load_options import load_options, workload_of
+from paceline.cli.measuring import OutputOptions, measure
+from paceline.cli.options import output_options
+from paceline.core.errors import ConfigurationError
+from paceline.engine.request import RunRequest
+from paceline.framework import PerformanceTestFramework
+from paceline.judge.thresholds import PerformanceThreshold
+from paceline.scenario.files import FileScenario, load_scenarios
+from paceline.scenario.model import Scenario
+from paceline.workload.models import Workload
+
+
+@click.command("run")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-s", "--scenario", "names", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
+@click.option("-c", "--users", type=int, metavar="N", help="Virtual users, instead of the scenario's own load.")
+@load_options
+@output_options
+def command(
+    file: Path,
+    names: tuple[str, ...],
+    users: int | None,
+    duration_s: float | None,
+    requests: int | None,
+    per_second: float | None,
+    poisson: bool,
+    stage_list: tuple[str, tuple[tuple[float, float], ...]] | None,
+    think_time_s: float | None,
+    max_in_flight: int | None,
+    warmup_s: float | None,
+    seed: int,
+    target_pids: tuple[int, ...],
+    thresholds: tuple[str, ...],
+    baseline: Path | None,
+    save_baseline: Path | None,
+    json_file: Path | None,
+    strict: bool,
+    resume: bool,
+    quiet: bool,
+    no_color: bool,
+    debug: bool,
+) -> int:
+    """Let virtual users go through the scenarios of a Python file, one scenario after the other.
+
+    \b
+    paceline run shop.py
+    paceline run shop.py -c 200 -d 1m -t 'p(95)<300ms'
+    paceline run shop.py --scenario checkout --rate 50/s
+
+    Load and limits are the scenario's own unless they are given here. -n counts iterations.
+    """  # noqa: D301  # \b is the character that keeps click from joining the lines
+    del debug  # read by main(), before the command is known
+    load = (users, duration_s, requests, per_second, stage_list, think_time_s, max_in_flight)
+    given = None
+    if any(each is not None for each in load) or poisson:
+        given = workload_of(*load, seed, poisson=poisson)
+    runs = [_run_of(file, scenario, given, thresholds, warmup_s, target_pids) for scenario in _chosen(file, names)]
+
+    def work(framework: PerformanceTestFramework, progress: Progress) -> None:
+        for request, threshold in runs:
+            progress.announce(f"{request.name}: starting the users and warming up")
+            framework.run(request, threshold)
+
+    return measure(OutputOptions(baseline, save_baseline, json_file, strict, resume, quiet, no_color), work)
+
+
+def _chosen(file: Path, names: tuple[str, ...]) -> list[Scenario]:
+    found = {str(scenario.name): scenario for scenario in load_scenarios(file)}
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        raise ConfigurationError(f"{file} has no scenario {unknown[0]!r}; it has {', '.join(found)}")
+    return [scenario for name, scenario in found.items() if not names or name in names]
+
+
+def _run_of(
+    file: Path,
+    scenario: Scenario,
+    given: Workload | None,
+    thresholds: tuple[str, ...],
+    warmup_s: float | None,
+    target_pids: tuple[int, ...],
+) -> tuple[RunRequest, PerformanceThreshold | None]:
+    """A scenario's run and limits: its own, and what the options say."""
+    own = scenario.workload or workload_of(None, None, None, None, None, None, None, 0, poisson=False)
+    request = load_request(
+        str(scenario.name),
+        # The users live in a process of their own, which loads the file again.
+        FileScenario(str(file), str(scenario.name), scenario.text),
+        given or own,
+        {},
+        warmup_s=scenario.warmup_s if warmup_s is None else warmup_s,
+        target_pids=target_pids,
+        own_process=True,
+    )
+    if not thresholds:
+        return request, scenario.threshold
+    if scenario.threshold is None:
+        return request, PerformanceThreshold(expressions=thresholds)
+    return request, replace(scenario.threshold, expressions=(*scenario.threshold.expressions, *thresholds))

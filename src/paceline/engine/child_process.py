@@ -1,0 +1,148 @@
+"""A process for a load, and what it says: a fresh interpreter, spoken to by pipes.
+
+Not a fork, which inherits threads' locks; not multiprocessing, whose spawn would import the user's main module again.
+"""
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from paceline.core.errors import MeasurementError, PacelineError
+from paceline.engine.request import LoadNow, Run, RunRequest
+from paceline.records.run_record import RunRecord
+
+_START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
+LENGTH_BYTES = 8
+_END_S = 5.0  # for a child to end that was told to
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """From the child: what an observer is shown."""
+
+    share: float
+    attempts: int
+    load: LoadNow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """From the child: the measured window opens, or is over."""
+
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the child: the run could not be made."""
+
+    error: PacelineError
+
+
+Message = Progress | Window | RunRecord | Run | Failed
+
+
+class Child:
+    """A process that makes one run.
+
+    Args:
+        cpus: the only cores it may use; None for those of this process.
+
+    Raises:
+        MeasurementError: the process cannot be started.
+    """
+
+    def __init__(self, cpus: Sequence[int] | None = None) -> None:
+        self._cpus = cpus
+        reading, writing = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603  # this interpreter, these modules
+                [sys.executable, "-c", _START, str(writing), *sys.path],
+                stdin=subprocess.PIPE,
+                stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+                pass_fds=(writing,),
+            )
+        except OSError as error:
+            os.close(reading)
+            raise MeasurementError(f"no process for the load: {error.strerror or error}") from error
+        finally:
+            os.close(writing)
+        self._messages = os.fdopen(reading, "rb", buffering=0)
+        self._unread: list[bytes] = []
+        self.pid = self._process.pid
+
+    def order(self, request: RunRequest) -> None:
+        """Tell it what to run.
+
+        Raises:
+            MeasurementError: the request cannot be handed to another process.
+        """
+        try:
+            order = pickle.dumps((request, self._cpus))
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise MeasurementError(f"the target cannot be handed to a process of its own: {error}") from error
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended: its messages, or their lack, say why
+            self._process.stdin.write(len(order).to_bytes(LENGTH_BYTES) + order)
+            self._process.stdin.flush()
+
+    def messages(self) -> Iterator[Message]:
+        """What the child says, until it has nothing more to say.
+
+        Whoever was interrupted in it can go on with another iterator: no byte of a message is lost.
+        """
+        while True:
+            data = b"".join(self._unread)
+            self._unread[:] = [data]
+            end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES])
+            if len(data) >= max(end, LENGTH_BYTES + 1):
+                message = pickle.loads(data[LENGTH_BYTES:end])  # noqa: S301  # from a child, by a pipe of our own
+                self._unread[:] = [data[end:]]
+                yield message
+            elif not self._read(end - len(data)):
+                return
+
+    def _read(self, least: int) -> bool:
+        """Read on until ``least`` bytes more are there, or some; False at the end of the pipe."""
+        before = len(self._unread)
+        while least > 0:
+            # In one step of the interpreter: nothing can be interrupted between reading and keeping.
+            self._unread.extend(map(os.read, (self._messages.fileno(),), (_CHUNK,)))
+            if not self._unread[-1]:
+                return False
+            least -= len(self._unread[-1])
+        return len(self._unread) > before
+
+    def stop(self) -> None:
+        """Ask it to end; it reports what it has seen by then."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.close()
+
+    def end(self) -> int:
+        """Wait for it, kill it if it does not end; its return code."""
+        self.stop()
+        try:
+            return self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+        finally:
+            self._messages.close()
+
+    def kill(self) -> None:
+        """End it at once; :meth:`end` is still to be called."""
+        self._process.kill()
+
+
+def _has_descriptor(stream: object) -> bool:
+    try:
+        stream.fileno()  # type: ignore[attr-defined]  # None, or something of somebody's own
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True

@@ -1,0 +1,128 @@
+"""A closed loop over lanes: each begins its next attempt when the last has ended."""
+
+import asyncio
+import math
+from collections.abc import Callable
+
+from paceline.core.clock import Clock
+from paceline.engine.drive import Checkpoint, Load, nothing
+from paceline.engine.lanes_drive import LanesDrive
+from paceline.records.exchanges import Exchanges
+from paceline.targets.lanes import Lane, Lanes
+from paceline.workload.arrivals import users_at
+from paceline.workload.models import Stages
+
+
+class ClosedLoopDrive(LanesDrive):
+    """Each lane is a user; ``stages`` say how many of them are active, and think time passes between attempts."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        ready: list[Lane],
+        load: Load,
+        clock: Clock,
+        checkpoint: Checkpoint = nothing,
+        on_end: Callable[[], None] = lambda: None,
+        *,
+        think_time_s: float = 0.0,
+        stages: Stages | None = None,
+    ) -> None:
+        self._think_time_s = think_time_s
+        self._stages = stages
+        self._left: float = math.inf if load.iterations is None else load.iterations
+        self._active = len(ready) if stages is None else 0
+        self._parked: list[Lane] = []
+        self._busy = 0
+        super().__init__(lanes, ready, load, clock, checkpoint, on_end)
+
+    def relog(self, log: Exchanges) -> None:
+        """Bind what every attempt uses: looking it up each time would cost as much as using it."""
+        self._starts_append = log.starts_s.append
+        self._ends_append = log.ends_s.append
+
+    def begin(self) -> None:
+        """The window starts now."""
+        super().begin()
+        self.relog(self.log)
+        self._until_s = self.end_s
+
+    def start(self) -> None:
+        """All active lanes begin."""
+        self._parked = list(reversed(self.ready))
+        self._activate(self.origin_s)
+        if not self._busy and self._stages is None:
+            self.over()
+
+    def tick(self, now_s: float) -> None:
+        """Also let users come and go."""
+        self._activate(now_s)
+        super().tick(now_s)
+        if not self._busy and now_s >= self._until_s:
+            self.over()
+
+    def _activate(self, now_s: float) -> None:
+        if self._stages is not None:
+            self._active = users_at(self._stages, now_s - self.origin_s)
+        while self._parked and self._busy < self._active and self._left > 0 and now_s < self._until_s:
+            lane = self._parked.pop()
+            self._busy += 1
+            self._left -= 1
+            lane.begin()
+
+    def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
+        """From a lane: an attempt ended ok. The engine's whole share of a request's cost is here."""
+        self._ends_append(end_s)
+        self._starts_append(start_s)
+        if end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:
+            self._left -= 1
+            lane.begin()
+        else:
+            self.released(lane)
+
+    def write_down(self, lane: Lane, start_s: float, end_s: float) -> None:
+        """Note an attempt as ok."""
+        del lane
+        self._ends_append(end_s)
+        self._starts_append(start_s)
+
+    def released(self, lane: Lane) -> None:
+        """From a lane: it is free."""
+        if self.lanes.scenario:
+            self.iterations += 1
+        if not self._think_time_s or self._stopping:
+            self._next(lane)
+        elif self.clock.now_s() + self._think_time_s < self._until_s:
+            asyncio.get_running_loop().call_later(self._think_time_s, self._next, lane)
+        else:
+            self._park(lane)  # it would come back after the end: nobody waits for that
+
+    def _next(self, lane: Lane) -> None:
+        if self._stopping:
+            return
+        if self.clock.now_s() < self._until_s and self._left > 0 and self._busy <= self._active:
+            self._left -= 1
+            lane.begin()
+        else:
+            self._park(lane)
+
+    def _park(self, lane: Lane) -> None:
+        self._busy -= 1
+        self._parked.append(lane)
+        if not self._busy and (self._left <= 0 or self.clock.now_s() >= self._until_s):
+            self.over()
+
+    def paused(self, lane: Lane) -> None:
+        """From a lane: it could not connect."""
+        if self._stopping:
+            return
+        super().paused(lane)
+
+    def stop(self) -> None:
+        """Nothing more begins."""
+        self._until_s = -math.inf
+
+    @property
+    def in_flight(self) -> int:
+        """Users that are active."""
+        return self._busy

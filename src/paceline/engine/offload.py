@@ -1,0 +1,199 @@
+"""A load in a process that does nothing else, seen from the process that judges and shows.
+
+Whatever else a generator's process does is in its latencies: a redraw of the screen twice a second in a thread raised
+the p99 of its lag from 0.1 to 1.7 ms.
+"""
+
+import asyncio
+import contextlib
+import signal
+from dataclasses import replace
+
+from paceline.core.clock import Clock
+from paceline.core.errors import MeasurementError
+from paceline.engine.around import acall, call, could_not_run, group_of
+from paceline.engine.child_process import Child, Failed, Message, Progress, Window
+from paceline.engine.observation import Observation
+from paceline.engine.probe import Prober
+from paceline.engine.request import Observer, Run, RunRequest
+from paceline.records.load import Probe
+from paceline.records.run_record import RunRecord
+from paceline.sysmon.fingerprint import this_machine
+
+
+def run_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
+    """Make the run in a process of its own; what surrounds it is observed from here.
+
+    Raises:
+        MeasurementError: the run could not be made, or the process ended without a word.
+        ConfigurationError: found only where the run was made.
+    """
+    offloaded = _Offloaded(request, clock, observer)
+    with could_not_run("setup"):
+        call(request.setup)
+    ended: Run | None = None
+    raised: BaseException | None = None
+    try:
+        ended = offloaded.run()
+    finally:
+        try:
+            call(request.teardown)
+        except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            raised = error
+    return _with_teardown(ended, raised)
+
+
+async def arun_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
+    """The same on a running event loop, which goes on meanwhile."""
+    offloaded = _Offloaded(request, clock, observer)
+    with could_not_run("setup"):
+        await acall(request.setup)
+    ended: Run | None = None
+    raised: BaseException | None = None
+    try:
+        ended = await _in_a_thread(offloaded)
+    finally:
+        try:
+            await acall(request.teardown)
+        except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            raised = error
+    return _with_teardown(ended, raised)
+
+
+async def _in_a_thread(offloaded: "_Offloaded") -> Run:
+    running = asyncio.ensure_future(asyncio.to_thread(offloaded.run))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError as stop:
+        offloaded.interrupt(stop)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        offloaded.kill()  # asked twice; or it has ended without anything to report
+        raise
+
+
+def _with_teardown(ended: Run, raised: BaseException | None) -> Run:
+    if raised is None:
+        return ended
+    if isinstance(raised, KeyboardInterrupt | asyncio.CancelledError):
+        return replace(ended, stopped_by=ended.stopped_by or raised)
+    circumstances = replace(ended.record.circumstances, teardown_error=group_of(raised))
+    return replace(ended, record=replace(ended.record, circumstances=circumstances))
+
+
+class _Offloaded:
+    """One run in a child, with its probe beside it."""
+
+    def __init__(self, request: RunRequest, clock: Clock, observer: Observer) -> None:
+        self._request = request
+        self._observer = observer
+        self._observation = Observation(clock, request.target_pids)
+        self._child: Child | None = None
+        self._prober: Prober | None = None
+        self._probe: Probe | None = None
+        self._ended: Run | None = None
+        self._failed: Failed | None = None
+        self._partial: RunRecord | None = None
+        self._stopped_by: BaseException | None = None
+
+    def interrupt(self, stop: BaseException) -> None:
+        """From another thread: end the run early."""
+        self._stopped_by = self._stopped_by or stop
+        if self._child is not None:
+            self._child.stop()
+
+    def kill(self) -> None:
+        """From another thread: end it now, whatever it has seen."""
+        if self._child is not None:
+            self._child.kill()
+
+    def run(self) -> Run:
+        """Make it."""
+        child = self._child = Child()
+        try:
+            if self._request.probe_per_second:
+                self._prober = Prober(self._request)
+            # What is around it is called here, where it was made: a function of a script is nothing to another process.
+            child.order(
+                replace(
+                    self._request, target_pids=(), own_process=False, probe_per_second=0.0, setup=None, teardown=None
+                )
+            )
+            if self._stopped_by is not None:
+                child.stop()  # interrupted before there was a child to stop
+            self._listen(child)
+        finally:
+            code = self._wind_up(child)
+        return self._result(code)
+
+    def _wind_up(self, child: Child) -> int:
+        try:
+            self._observation.close()
+            if self._prober is not None:
+                self._probe = self._prober.end()
+            return child.end()
+        except KeyboardInterrupt as stop:
+            self._stopped_by = self._stopped_by or stop
+            child.kill()
+            return child.end()
+
+    def _listen(self, child: Child) -> None:
+        while True:
+            try:
+                for message in child.messages():
+                    self._take(message)
+            except KeyboardInterrupt as stop:
+                if self._stopped_by is not None:
+                    child.kill()  # asked twice: what the child would still report is given up
+                    return
+                self.interrupt(stop)
+            else:
+                return
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case Progress():
+                self._observer.progress(self._request.name, message.share, message.attempts, message.load)
+            case Window():
+                if message.is_open:
+                    self._observation.open()
+                    if self._prober is not None:
+                        self._prober.open()
+                else:
+                    self._observation.close()
+                    if self._prober is not None:
+                        self._prober.close()
+            case RunRecord():
+                self._partial = message
+                self._observer.partial(message)
+            case Run():
+                self._ended = message
+            case Failed():
+                self._failed = message
+
+    def _result(self, code: int) -> Run:
+        if self._failed is not None:
+            raise self._stopped_by or self._failed.error
+        if self._ended is None:
+            reason = _how(code)
+            if self._partial is None:
+                if self._stopped_by is not None:
+                    raise self._stopped_by
+                raise MeasurementError(f"the process of the load {reason} before it reported anything")
+            error = MeasurementError(f"the process of the load {reason}")
+            circumstances = replace(self._partial.circumstances, interruption=str(error))
+            return Run(replace(self._partial, circumstances=circumstances), self._stopped_by or error)
+        record = self._ended.record
+        assert record.load is not None
+        load = replace(record.load, own_process=True, probe=self._probe)
+        record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
+        return Run(record, self._stopped_by or self._ended.stopped_by)
+
+
+def _how(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
+    return f"ended with code {code}"

@@ -1,0 +1,100 @@
+"""A second pair of eyes: an independent client beside a load, in a process and on a core of its own.
+
+No check inside a generator can see what the generator itself adds to the latencies it reports. The probe sends a few
+requests a second by a schedule of its own; where its figures differ from the load's, the generator made the difference.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+
+from paceline.engine.child_process import Child, Failed
+from paceline.engine.request import Run, RunRequest
+from paceline.records.load import Probe
+from paceline.targets.http import HttpTarget
+from paceline.workload.arrivals import expected_arrivals
+from paceline.workload.models import FixedIterations, Poisson, has_arrivals
+
+LEAST_DURATION_S = 5.0
+_PER_SECOND = 100.0
+_SHARE = 0.1  # of a load's own rate, at most: the probe is not to be the load
+_LEAST_PER_SECOND = 5.0  # with fewer it sees too little to disagree
+_CONNECTIONS = 4
+
+
+def probe_rate(request: RunRequest) -> float:
+    """Requests a second of a probe beside the load ``request``; 0 where there is to be none.
+
+    None beside short loads, on a single core, and where a request could change something: the probe sends requests
+    that nobody asked for.
+    """
+    workload = request.workload
+    if isinstance(workload, FixedIterations) or workload.duration_s < LEAST_DURATION_S or len(_cores()) < 2:  # noqa: PLR2004
+        return 0.0
+    if not isinstance(request.target, HttpTarget) or not request.target.safe:
+        return 0.0
+    if not has_arrivals(workload):
+        return _PER_SECOND
+    rate = min(_SHARE * expected_arrivals(workload) / workload.duration_s, _PER_SECOND)
+    return rate if rate >= _LEAST_PER_SECOND else 0.0
+
+
+class Prober:
+    """Probes while a load's window is open.
+
+    Args:
+        request: the load's.
+
+    Raises:
+        MeasurementError: its process cannot be started.
+    """
+
+    def __init__(self, request: RunRequest) -> None:
+        assert isinstance(request.target, HttpTarget)
+        assert not isinstance(request.workload, FixedIterations)
+        per_second = request.probe_per_second
+        self._request = RunRequest(
+            name=f"{request.name} (probe)",
+            test_type=request.test_type,
+            target=replace(request.target, connections=_CONNECTIONS, seed=request.target.seed + 1),
+            # It is stopped when the load's window closes: its own plan only has to be longer than that.
+            workload=Poisson(per_second, 2 * request.workload.duration_s + 60, seed=1),
+        )
+        self._per_second = per_second
+        self._run: Run | None = None
+        self._reading = threading.Thread(target=self._read, name="paceline-probe", daemon=True)
+        self._child = Child(_cores()[-1:])
+
+    def open(self) -> None:
+        """The load's window opens."""
+        self._child.order(self._request)
+        self._reading.start()
+
+    def close(self) -> None:
+        """The load's window is over."""
+        self._child.stop()
+
+    def end(self) -> Probe | None:
+        """What it saw; None if it saw nothing."""
+        self._child.stop()
+        if self._reading.ident is not None:
+            self._reading.join()
+        self._child.end()
+        if self._run is None or self._run.record.load is None or self._run.record.load.arrivals is None:
+            return None
+        record, arrivals = self._run.record, self._run.record.load.arrivals
+        return Probe(self._per_second, record.counts, record.latency, arrivals.service, arrivals.generator_lag)
+
+    def _read(self) -> None:
+        for message in self._child.messages():
+            if isinstance(message, Run):
+                self._run = message
+            elif isinstance(message, Failed):
+                return  # it could not connect: the load itself tells why
+
+
+def _cores() -> Sequence[int]:
+    if not hasattr(os, "sched_getaffinity"):
+        return range(os.cpu_count() or 1)
+    return sorted(os.sched_getaffinity(0))

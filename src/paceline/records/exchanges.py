@@ -1,0 +1,199 @@
+"""What a load writes down beside the stamps of its attempts, and how that is folded."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from paceline.core.units import NS_PER_S
+from paceline.records.latency import Latency
+from paceline.records.load import Arrivals, Part
+from paceline.records.outcome import AttemptEnd
+from paceline.records.recorder import Counts, Recorder, floats, packed
+from paceline.records.stamps import Stamps
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float64]
+
+LATE_NS = 1_000_000
+_MERGE_AT = 16_384  # values: merging costs the same for few as for many
+
+
+class Exchanges(Stamps):
+    """Stamps of a load, one entry an attempt in every list that is in use.
+
+    Attributes:
+        written_s: when each attempt of an open loop began; ``starts_s`` is when it was to begin.
+        noticed_s: when the engine saw that it was due.
+        parts: which of several named requests each was.
+        firsts_at: positions of the attempts whose first byte came before their last.
+        firsts_s: when it came.
+    """
+
+    __slots__ = ("firsts_at", "firsts_s", "noticed_s", "parts", "written_s")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written_s: list[float] = []
+        self.noticed_s: list[float] = []
+        self.parts: list[int] = []
+        self.firsts_at: list[int] = []
+        self.firsts_s: list[float] = []
+
+
+class Distribution:
+    """Collects a latency distribution piece by piece."""
+
+    def __init__(self) -> None:
+        self._latency = Latency(samples_ns=None)
+        self._values_ns: list[IntArray] = []
+        self._waiting = 0
+
+    def add(self, values_ns: "IntArray") -> None:
+        """Take an int64 array of values >= 0."""
+        self._values_ns.append(values_ns)
+        self._waiting += len(values_ns)
+        if self._waiting >= _MERGE_AT:
+            self._merge()
+
+    def _merge(self) -> None:
+        import numpy as np
+
+        values_ns = np.concatenate(self._values_ns)
+        self._values_ns, self._waiting = [], 0
+        self._latency = self._latency.merge(Latency.of(values_ns))
+
+    @property
+    def latency(self) -> Latency:
+        """All that was added; the values themselves are not kept."""
+        if self._waiting:
+            self._merge()
+        return self._latency
+
+
+class ExchangeRecorder:
+    """Folds :class:`Exchanges`: attempts into a :class:`Recorder`, the rest beside it. Memory is bounded.
+
+    Args:
+        recorder: takes the attempts.
+        part_names: of the requests that attempts may be; may grow while attempts are folded.
+        open_loop: whether there are arrivals.
+    """
+
+    def __init__(self, recorder: Recorder, part_names: Sequence[str], *, open_loop: bool) -> None:
+        self._names = part_names
+        self._parts: list[tuple[Distribution, list[int]]] = []
+        self._open_loop = open_loop
+        self._lag, self._generator_lag = Distribution(), Distribution()
+        self._wait, self._service = Distribution(), Distribution()
+        self._first_byte = Distribution()
+        self._late = 0
+        self.recorder = recorder
+
+    def fold(self, exchanges: Exchanges) -> None:
+        """Take all of ``exchanges``, which must be in the order they ended."""
+        for _ in self.folding(exchanges):
+            pass
+
+    def folding(self, exchanges: Exchanges) -> Iterator[None]:
+        """The same in steps of some 0.1 ms, between which a generator can do what is due."""
+        import numpy as np
+
+        if not len(exchanges):
+            return
+        # Into arrays of bytes first: whatever looks at them afterwards takes them as they are.
+        exchanges.ends_s, exchanges.starts_s = packed(exchanges.ends_s), packed(exchanges.starts_s)
+        yield
+        self.recorder.fold(exchanges)
+        yield
+        ends_s, starts_s = floats(exchanges.ends_s), floats(exchanges.starts_s)
+        ends = np.zeros(len(ends_s), dtype=np.int8)
+        ends[exchanges.marked] = exchanges.marks
+        answered = ends != int(AttemptEnd.ERROR) if exchanges.marked else slice(None)
+        began_s = starts_s
+        if self._open_loop:
+            began_s = floats(exchanges.written_s)
+            yield from self._fold_arrivals(starts_s, began_s, floats(exchanges.noticed_s))
+            self._service.add(_nanoseconds(ends_s - began_s)[answered])
+            yield
+        if exchanges.firsts_at:
+            ends_s = ends_s.copy()
+            ends_s[exchanges.firsts_at] = exchanges.firsts_s
+        self._first_byte.add(_nanoseconds(ends_s - began_s)[answered])
+        yield
+        if exchanges.parts:
+            durations_ns = _nanoseconds(floats(exchanges.ends_s) - starts_s)
+            yield from self._fold_parts(durations_ns, ends, np.array(exchanges.parts))
+
+    def _fold_arrivals(self, due_s: "FloatArray", written_s: "FloatArray", noticed_s: "FloatArray") -> Iterator[None]:
+        import numpy as np
+
+        skipped = np.isnan(noticed_s)  # later requests on a virtual user's way through a scenario did not arrive
+        if skipped.any():
+            due_s, written_s, noticed_s = due_s[~skipped], written_s[~skipped], noticed_s[~skipped]
+        lag_ns = _nanoseconds(written_s - due_s)
+        self._late += int((lag_ns > LATE_NS).sum())
+        self._lag.add(lag_ns)
+        yield
+        self._generator_lag.add(_nanoseconds(noticed_s - due_s))
+        yield
+        self._wait.add(_nanoseconds(written_s - noticed_s))
+        yield
+
+    def _fold_parts(self, durations_ns: "IntArray", ends: "NDArray[np.int8]", parts: "IntArray") -> Iterator[None]:
+        import numpy as np
+
+        while len(self._parts) < len(self._names):
+            self._parts.append((Distribution(), [0] * len(AttemptEnd)))
+        for number, (distribution, counts) in enumerate(self._parts):
+            mine = parts == number
+            for end, count in enumerate(np.bincount(ends[mine], minlength=len(AttemptEnd)).tolist()):
+                counts[end] += count
+            distribution.add(durations_ns[mine & (ends != int(AttemptEnd.ERROR))])
+            yield
+
+    def arrivals(self, planned: int) -> Arrivals | None:
+        """How the schedule was kept; None for a closed loop."""
+        if not self._open_loop:
+            return None
+        return Arrivals(
+            planned=planned,
+            late=self._late,
+            lag=self._lag.latency,
+            generator_lag=self._generator_lag.latency,
+            connection_wait=self._wait.latency,
+            service=self._service.latency,
+        )
+
+    @property
+    def first_byte(self) -> Latency:
+        """From the beginning of an attempt to the first byte of its answer."""
+        return self._first_byte.latency
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Attempts by name, where there are several names."""
+        if len(self._names) <= 1:
+            return ()
+        return tuple(
+            Part(
+                name,
+                Counts(
+                    ok=counts[AttemptEnd.OK] + counts[AttemptEnd.HIT] + counts[AttemptEnd.MISS],
+                    errors=counts[AttemptEnd.ERROR],
+                    timeouts=counts[AttemptEnd.TIMEOUT],
+                    hits=counts[AttemptEnd.HIT],
+                    misses=counts[AttemptEnd.MISS],
+                ),
+                distribution.latency,
+            )
+            for name, (distribution, counts) in zip(self._names, self._parts, strict=False)
+        )
+
+
+def _nanoseconds(differences_s: "FloatArray") -> "IntArray":
+    import numpy as np
+
+    return np.maximum(np.rint(differences_s * NS_PER_S), 0).astype(np.int64)

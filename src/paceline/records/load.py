@@ -1,0 +1,123 @@
+"""What a load adds to a run's record: arrivals, traffic, the generator's own health, parts by name."""
+
+from dataclasses import dataclass, field
+
+from paceline.records.latency import Latency
+from paceline.records.recorder import Counts
+
+
+@dataclass(frozen=True)
+class Part:
+    """The attempts of one named request among several.
+
+    Attributes:
+        name: of the request.
+        counts: how they ended.
+        latency: the distribution.
+    """
+
+    name: str
+    counts: Counts
+    latency: Latency
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """How well an open loop kept its schedule. Lag is lateness against the intended start.
+
+    Attributes:
+        planned: arrivals of the schedule, those dropped included.
+        late: started more than 1 ms after their intended start.
+        lag: intended start to written.
+        generator_lag: intended start to noticed; the generator's own share.
+        connection_wait: noticed to written; what a busy or frozen server makes.
+        service: written to answered, where the response time that is judged counts from the intended start.
+    """
+
+    planned: int = 0
+    late: int = 0
+    lag: Latency = field(default_factory=Latency)
+    generator_lag: Latency = field(default_factory=Latency)
+    connection_wait: Latency = field(default_factory=Latency)
+    service: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCount:
+    """Answers of one HTTP status."""
+
+    code: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What went over the connections in the window.
+
+    Attributes:
+        sent_bytes: of requests, before encryption.
+        received_bytes: of answers as they came (a compressed body counts compressed), before encryption.
+        statuses: answers by status, ascending.
+        connections: open when the window began.
+        reconnects: opened within it.
+        closed_by_server: connections that the server ended.
+        resent: requests sent again because the server had closed the idle connection under them.
+        dns: time to resolve the host, once a run.
+        connect: time of the TCP handshakes, those before the window included.
+        tls: time of the TLS handshakes, likewise.
+        first_byte: written to the first byte of the answer.
+    """
+
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    statuses: tuple[StatusCount, ...] = ()
+    connections: int = 0
+    reconnects: int = 0
+    closed_by_server: int = 0
+    resent: int = 0
+    dns: Latency = field(default_factory=Latency)
+    connect: Latency = field(default_factory=Latency)
+    tls: Latency = field(default_factory=Latency)
+    first_byte: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """An independent client beside the load, in a process of its own.
+
+    Attributes:
+        per_second: requests it sent a second.
+        counts: how its requests ended.
+        latency: from their intended start.
+        service: written to answered.
+        generator_lag: its own lag in noticing that a request was due.
+    """
+
+    per_second: float
+    counts: Counts = field(default_factory=Counts)
+    latency: Latency = field(default_factory=Latency)
+    service: Latency = field(default_factory=Latency)
+    generator_lag: Latency = field(default_factory=Latency)
+
+
+@dataclass(frozen=True)
+class LoadRecord:
+    """What a load adds to a run's record.
+
+    Attributes:
+        cpu_percent: of the generating thread, for each second of the window; 100 is one core.
+        own_process: whether the load ran in a process that did nothing else.
+        arrivals: of an open loop.
+        traffic: of targets with connections.
+        parts: by name, where there are several.
+        iterations: of a scenario: how often virtual users went through it.
+        probe: of a second, independent client.
+    """
+
+    cpu_percent: tuple[float, ...] = ()
+    own_process: bool = False
+    arrivals: Arrivals | None = None
+    traffic: Traffic | None = None
+    parts: tuple[Part, ...] = ()
+    iterations: int | None = None
+    probe: Probe | None = None

@@ -1,0 +1,57 @@
+"""Lines of a text report: 80 columns, labels on the left, nothing that drives a terminal."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+
+WIDTH = 80
+LABEL_WIDTH = 12
+_NUMBER_AND_UNIT = re.compile(r"(?<=\d) (?=(?:ns|us|ms|s|MB|%|M|ok/s|MB/s)(?:[^\w]|$))")
+
+
+def heading(text: str, mark: str = "") -> str:
+    """A section's first line, ruled to the full width."""
+    text = shortened(text, WIDTH - len(mark) - 8)
+    return f"── {text} ".ljust(WIDTH - len(mark) - (1 if mark else 0), "─") + (f" {mark}" if mark else "")
+
+
+def labelled(label: str, text: str) -> Iterator[str]:
+    """``text`` behind its label, over as many lines as it takes."""
+    yield from wrapped(text, f"{label:<{LABEL_WIDTH}}  ")
+
+
+def wrapped(text: str, first: str) -> Iterable[str]:
+    """``text`` behind ``first``, and below it."""
+    # A number stays with its unit: textwrap does not break at the no-break space.
+    text = _NUMBER_AND_UNIT.sub("\u00a0", printable(text))
+    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines] or [first.rstrip()]
+
+
+def share_text(share: float) -> str:
+    """A share in percent, ``<0.1 %`` where it would round to nothing."""
+    if share in {0, 1}:
+        return f"{share:.0%}".replace("%", " %")
+    return f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"  # noqa: PLR2004
+
+
+def printable(text: str) -> str:
+    """``text`` with control characters spelled out: a test's name must not drive the reader's terminal."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def squeezed(text: str, width: int) -> str:
+    """``text`` on one line of at most ``width`` characters, shortened in its middle: names differ at their ends."""
+    line = printable(text.replace("\n", "\\n"))
+    if len(line) <= width:
+        return line
+    tail = (width - 1) // 2 + 2
+    return f"{line[: width - 1 - tail]}…{line[-tail:]}"
+
+
+def shortened(text: str, width: int) -> str:
+    """``text`` on one line of at most ``width`` characters."""
+    line = printable(text.replace("\n", "\\n")[: 4 * width])
+    return line if len(line) <= width and len(text) <= 4 * width else line[: width - 1] + "…"

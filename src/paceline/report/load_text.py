@@ -1,0 +1,232 @@
+"""What a report says about a load: the plan, its latencies as a picture, arrivals, traffic, parts, the probe."""
+
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate, pairwise
+
+from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.judge.result import TestResult
+from paceline.records.latency import Latency
+from paceline.records.load import Arrivals, Part, Probe, Traffic
+from paceline.records.run_record import Execution
+from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, share_text, squeezed
+
+_LEAST_DRAWN = 100  # latencies: of fewer a picture shows chance
+_MOST_ROWS = 10
+_BAR_WIDTH = 36
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_MARKED = (50, 95, 99)
+# Round numbers at which rows may begin, as steps within a decade, the finest that needs few enough rows is taken.
+_STEPS: tuple[tuple[float, ...], ...] = (
+    tuple(round(10 ** (step / 40), 2) for step in range(40)),
+    tuple(round(10 ** (step / 20), 2) for step in range(20)),
+    (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.3, 8),
+    (1, 1.6, 2.5, 4, 6.3),
+    (1, 2, 5),
+    (1, 3),
+    (1,),
+)
+_MOST_PARTS = 20
+_NAME_WIDTH = 21
+
+
+def how_load(result: TestResult) -> str:
+    """What was run, on what, and how much came of it."""
+    record, metrics = result.record, result.metrics
+    definition = record.definition
+    target = f"{definition.target}, " if definition.target else ""
+    workers = definition.execution not in {Execution.CONNECTIONS, Execution.USERS}
+    plan = definition.plan or counted(definition.workers, "worker" if workers else "connection")
+    if definition.open_loop and definition.execution is Execution.CONNECTIONS:
+        plan += f" over {counted(definition.workers, 'connection')}"
+    ended = counted(metrics.iterations, "attempt")
+    if record.load is not None and record.load.iterations is not None:
+        ended = f"{counted(record.load.iterations, 'iteration')} of {ended}"
+    text = f"{metrics.test_type}: {target}{plan}; {ended} in {format_ms(metrics.total_duration_sec * 1e3)}"
+    warmed = record.circumstances.warmup_attempts
+    if definition.warmup_s and warmed:
+        return f"{text}, after {format_ms(definition.warmup_s * 1e3)} of warm-up ({counted(warmed, 'attempt')})"
+    return f"{text}, after {warmed:,} of warm-up" if warmed else text
+
+
+def distribution(result: TestResult) -> Iterator[str]:
+    """A picture of the latencies: a row for each of a few ranges, on a logarithmic scale."""
+    latency = result.record.latency
+    if result.record.load is None or latency.moments.count < _LEAST_DRAWN:
+        return
+    rows = _rows(latency)
+    if len(rows) < 2:  # noqa: PLR2004  # all the same: nothing to draw
+        return
+    every = latency.moments.count + latency.dropped
+    most = max(count for _, count in rows)
+    marks = _marks([count for _, count in rows])
+    label = "from"
+    for place, (low_ns, count) in enumerate(rows):
+        dropped = math.isinf(low_ns)
+        start = "dropped" if dropped else format_ms(low_ns / NS_PER_MS)
+        share = share_text(count / every) if count else ""
+        names = " ".join(marks.get(place, ()))
+        row = f"{label:<{LABEL_WIDTH}}  {start:>7}  {_bar(count / most):<{_BAR_WIDTH}} {share:>6}  {names}"
+        yield row[:WIDTH].rstrip()
+        label = ""
+
+
+def _marks(counts: list[int]) -> dict[int, list[str]]:
+    """Names of percentiles by the row that they are in: the one whose latencies are just that far up."""
+    marks: dict[int, list[str]] = {}
+    up_to = list(accumulate(counts))
+    for percentile in _MARKED:
+        position = (up_to[-1] - 1) * percentile / 100
+        marks.setdefault(bisect_right(up_to, math.ceil(position)), []).append(f"p{percentile}")
+    return marks
+
+
+def _rows(latency: Latency) -> list[tuple[float, int]]:
+    """Lower bound and count of each range from the fastest to the slowest; what was dropped is at infinity."""
+    edges = _edges(max(latency.moments.minimum, 1), max(latency.moments.maximum, 1))
+    counts = [0] * len(edges)
+    place = 0
+    for _, high_ns, count in latency.histogram.buckets():
+        # The bucket that an edge lies in (it is 0.1 % wide) is above it: round figures belong to their own row.
+        while place + 1 < len(edges) and edges[place + 1] < high_ns:
+            place += 1
+        counts[place] += count
+    rows = list(zip(edges, counts, strict=True))
+    if not rows[0][1]:  # the fastest was in such a bucket, just below the edge
+        del rows[0]
+    return [*rows, (math.inf, latency.dropped)] if latency.dropped else rows
+
+
+def _edges(lowest_ns: float, highest_ns: float) -> list[float]:
+    decades = range(math.floor(math.log10(lowest_ns)) - 1, math.ceil(math.log10(highest_ns)) + 1)
+    edges: list[float] = []
+    for steps in _STEPS:
+        every = [step * 10.0**decade for decade in decades for step in steps]
+        edges = [low for low, high in pairwise([*every, math.inf]) if high > lowest_ns and low <= highest_ns]
+        if len(edges) <= _MOST_ROWS:
+            break
+    return edges
+
+
+def _bar(share: float) -> str:
+    """``share`` of the full width, in eighths of a character; what is there at all can be seen."""
+    eighths = math.ceil(share * _BAR_WIDTH * 8)
+    return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
+
+
+def load_lines(result: TestResult) -> Iterator[str]:
+    """What only loads have."""
+    record = result.record
+    load = record.load
+    if load is None:
+        return
+    if load.arrivals is not None:
+        yield from _arrivals(load.arrivals, record.counts.dropped)
+    if load.traffic is not None:
+        yield from _traffic(load.traffic, record.elapsed_ns / NS_PER_S)
+    yield from _parts(load.parts)
+    if load.probe is not None:
+        yield from labelled("probe", _probe(load.probe))
+    if load.cpu_percent:
+        mean = sum(load.cpu_percent) / len(load.cpu_percent)
+        own = "; a process of its own" if load.own_process else ""
+        text = f"CPU {mean:.0f} % of a core, {max(load.cpu_percent):.0f} % in its busiest second{own}"
+        yield from labelled("generator", text)
+
+
+def _arrivals(arrivals: Arrivals, dropped: int) -> Iterator[str]:
+    if arrivals.service.moments.count:
+        yield from labelled("service", f"{_quantiles(arrivals.service)}; from when sent")
+    lag = arrivals.lag
+    if not lag.moments.count:
+        return
+    text = f"{_quantiles(lag, (0.5, 0.99))}; {arrivals.late:,} of {lag.moments.count:,} more than 1 ms late"
+    if arrivals.late:
+        text += f" ({share_text(min(arrivals.late / lag.moments.count, 1.0))})"
+    if dropped:
+        text += f", {dropped:,} dropped"
+    yield from labelled("lag", text)
+    generator, wait = (
+        format_ms(part.quantile_ns(0.99) / NS_PER_MS) for part in (arrivals.generator_lag, arrivals.connection_wait)
+    )
+    yield from labelled("", f"p99 by cause: generator {generator}, free connection {wait}")
+
+
+def _traffic(traffic: Traffic, elapsed_s: float) -> Iterator[str]:
+    if elapsed_s:
+        sent, received = (_bytes(count / elapsed_s) for count in (traffic.sent_bytes, traffic.received_bytes))
+        text = f"sent {sent}/s, received {received}/s over {counted(traffic.connections, 'connection')}"
+        if traffic.reconnects:
+            text += f", {counted(traffic.reconnects, 'reconnect')}"
+        if traffic.closed_by_server:
+            text += f", {traffic.closed_by_server:,} closed by the server"
+        if traffic.resent:
+            text += f", {counted(traffic.resent, 'request')} sent again"
+        yield from labelled("traffic", text)
+    if traffic.statuses:
+        yield from labelled("statuses", ", ".join(f"{each.count:,} x {each.code}" for each in traffic.statuses))
+    phases = (
+        ("DNS", traffic.dns),
+        ("connect", traffic.connect),
+        ("TLS", traffic.tls),
+        ("first byte", traffic.first_byte),
+    )
+    told = [f"{name} {_median_and_tail(latency)}" for name, latency in phases if latency.moments.count]
+    if told:
+        yield from labelled("phases", ", ".join(told))
+
+
+def _median_and_tail(latency: Latency) -> str:
+    median = format_ms(latency.quantile_ns(0.5) / NS_PER_MS)
+    if latency.moments.count == 1:
+        return median
+    return f"{median} (p99 {format_ms(latency.quantile_ns(0.99) / NS_PER_MS)})"
+
+
+def _bytes(count: float) -> str:
+    if count >= BYTES_PER_MB:
+        return f"{count / BYTES_PER_MB:,.1f} MB"
+    return f"{count / 1e3:,.1f} kB" if count >= 1e3 else f"{count:.0f} B"  # noqa: PLR2004
+
+
+def _parts(parts: Iterable[Part]) -> Iterator[str]:
+    most_first = sorted(parts, key=lambda part: -part.counts.attempts)
+    if not most_first:
+        return
+    label = "requests"
+    yield _part_row(label, "", "count", "median", "p95", "p99", "errors")
+    for part in most_first[:_MOST_PARTS]:
+        failed = part.counts.errors + part.counts.timeouts
+        figures = (format_ms(part.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
+        yield _part_row(
+            "",
+            squeezed(part.name, _NAME_WIDTH),
+            format_count(part.counts.attempts),
+            *figures,
+            share_text(failed / part.counts.attempts) if part.counts.attempts else "–",
+        )
+    if len(most_first) > _MOST_PARTS:
+        yield from labelled("", f"and {len(most_first) - _MOST_PARTS} more, less often")
+
+
+def _part_row(label: str, name: str, count: str, *figures: str) -> str:
+    median, p95, p99, errors = figures
+    return f"{label:<{LABEL_WIDTH}}  {name:<{_NAME_WIDTH}} {count:>10} {median:>8} {p95:>8} {p99:>8} {errors:>6}"[
+        :WIDTH
+    ]
+
+
+def _probe(probe: Probe) -> str:
+    counts = probe.counts
+    text = f"{format_count(probe.per_second)}/s: {_quantiles(probe.latency)}"
+    failed = counts.errors + counts.timeouts
+    return f"{text}; {failed:,} of {counted(counts.attempts, 'request')} failed" if failed else text
+
+
+def _quantiles(latency: Latency, which: tuple[float, ...] = (0.5, 0.95, 0.99)) -> str:
+    if not latency.moments.count:
+        return "no answer"
+    shown = [("median" if q == 0.5 else f"p{100 * q:g}", latency.quantile_ns(q)) for q in which]  # noqa: PLR2004
+    shown.append(("max", latency.moments.maximum))
+    return ", ".join(f"{name} {format_ms(value / NS_PER_MS)}" for name, value in shown)

@@ -1,0 +1,1 @@
+"""Scenarios: virtual users as coroutine functions, and the client they send requests with."""

@@ -1,0 +1,241 @@
+"""What came back to a request; taken apart only where a user looks at it."""
+
+import json as jsonlib
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, Protocol
+
+import httptools
+
+from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
+from paceline.scenario.cookies import parsed_cookies
+from paceline.scenario.failure import RequestFailed
+from paceline.wire.connection import MOST_KEPT_BYTES
+from paceline.wire.failure import MALFORMED
+from paceline.wire.request import Prepared
+
+CHECK = "check"
+_END_OF_HEAD = b"\r\n\r\n"
+_STATUS_AT = len("HTTP/1.1 ")
+_INTERIM = ord("1")  # such as 103: its head is not the last
+_SETS_COOKIE = re.compile(rb"\nset-cookie:", re.IGNORECASE).search
+_SHORT = 4096  # an answer of which it is quicker to look at all than to find its head
+_FIRST_ERROR = 400
+
+
+class Headers(Mapping[str, str]):
+    """Header fields by name in any case; values of a name that came several times are joined by commas."""
+
+    def __init__(self, fields: list[tuple[str, str]]) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._fields.setdefault(name.lower(), []).append(value)
+
+    def __getitem__(self, name: str) -> str:
+        return ", ".join(self._fields[name.lower()])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fields)
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._fields
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._fields)})"  # values may be credentials
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """All values of ``name``, in order."""
+        return tuple(self._fields.get(name.lower(), ()))
+
+
+class Attempt(Protocol):
+    """The exchange that brought an answer, as far as the answer knows it.
+
+    Attributes:
+        request: what was sent.
+        start_s, end_s: when it was sent and answered.
+        kind: of the error it is; empty when it is none.
+    """
+
+    request: Prepared
+    start_s: float
+    end_s: float
+    kind: str
+
+    @property
+    def is_attempt(self) -> bool:
+        """Whether it is counted."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not reported yet."""
+
+    def fail(self, kind: str, message: str) -> None:
+        """It is an error."""
+
+
+class Answer:
+    """What a server answered.
+
+    Attributes:
+        status: such as 200.
+    """
+
+    def __init__(self, exchange: Attempt, status: int, raw: bytearray) -> None:
+        self.status = status
+        self._exchange = exchange
+        self._raw = raw
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}>"
+
+    @property
+    def ok(self) -> bool:
+        """Whether it counts as ok: a status that was expected, by default below 400, and every check held."""
+        return self._exchange.kind == ""
+
+    @property
+    def elapsed_ms(self) -> float:
+        """From sending the request to the last byte of the answer, in ms."""
+        return (self._exchange.end_s - self._exchange.start_s) * 1e3
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        return self._parts[0]
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets."""
+        return {name: morsel.value for name, morsel in parsed_cookies(self.headers.all("set-cookie"))}
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body, unpacked where it came packed by gzip or deflate.
+
+        Raises:
+            RequestFailed: it cannot be unpacked.
+            MeasurementError: likewise, but the attempt has been counted already.
+        """
+        packed = self._parts[1]
+        codings = [coding.strip().lower() for coding in self.headers.get("content-encoding", "").split(",")]
+        for coding in reversed(codings):
+            if coding in {"gzip", "x-gzip", "deflate"} and packed:
+                packed = self._unpacked(packed, coding)
+        return packed
+
+    @property
+    def text(self) -> str:
+        """The body as text, by the charset it names or UTF-8."""
+        charset = "utf-8"
+        for parameter in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                charset = value.strip().strip("\"'")
+        try:
+            return self.body.decode(charset, errors="replace")
+        except LookupError:  # a charset that nobody knows
+            return self.body.decode(errors="replace")
+
+    def json(self) -> Any:  # noqa: ANN401  # whatever the server says
+        """The body as JSON.
+
+        Raises:
+            ValueError: it is none.
+        """
+        return jsonlib.loads(self.body)
+
+    def check(self, what: str, held: object) -> bool:
+        """Make the attempt an error called ``what`` unless ``held``; to be called before the next request begins.
+
+        Returns:
+            Whether it held.
+
+        Raises:
+            ConfigurationError: it did not hold, but the attempt has been counted already.
+            RequestFailed: it did not hold, in ``on_start`` or ``on_stop``, where attempts are not counted.
+        """
+        if held:
+            return True
+        exchange = self._exchange
+        if not exchange.is_attempt:
+            raise RequestFailed(CHECK, what)
+        if not exchange.is_open:
+            raise ConfigurationError(
+                f"check {what!r} comes too late, the attempt has been counted:"
+                " check an answer before the next request and before think()"
+            )
+        if self.ok:
+            exchange.fail(CHECK, what)
+        return False
+
+    @cached_property
+    def _parts(self) -> tuple[Headers, bytes]:
+        return take_apart(self._raw, is_head=self._exchange.request.is_head)
+
+    def _unpacked(self, packed: bytes, coding: str) -> bytes:
+        # Some servers call raw deflate what should be zlib: its first byte says which it is.
+        raw = coding == "deflate" and (packed[0] & 0x0F) != zlib.DEFLATED
+        unpack = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
+        try:
+            body = unpack.decompress(packed, MOST_KEPT_BYTES)
+        except zlib.error as error:
+            raise self._malformed(f"its body is not {coding}: {error}") from error
+        if not unpack.eof:
+            raise self._malformed(f"its body is not {coding} to its end, or unpacked above {MOST_KEPT_BYTES:,} bytes")
+        return body
+
+    def _malformed(self, why: str) -> PacelineError:
+        message = f"the answer is malformed: {why}"
+        exchange = self._exchange
+        if exchange.is_attempt and not exchange.is_open:
+            return MeasurementError(message)  # it was counted as ok: this is an error besides
+        if self.ok:
+            exchange.fail(MALFORMED, message)
+        return RequestFailed(MALFORMED, message)
+
+
+class _Parts:
+    """Collects what the parser tells of the last message in a stretch: those before it are interim answers."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[str, str]] = []
+        self.body: list[bytes] = []
+        self.in_body = False
+
+    def on_message_begin(self) -> None:
+        self.fields, self.body, self.in_body = [], [], False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.in_body:  # what comes later are trailers
+            self.fields.append((name.decode("latin-1"), value.decode("latin-1")))
+
+    def on_headers_complete(self) -> None:
+        self.in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        self.body.append(body)
+
+
+def take_apart(raw: bytearray, *, is_head: bool) -> tuple[Headers, bytes]:
+    """Header fields and body of an answer that the wire has found valid."""
+    parts = _Parts()
+    httptools.HttpResponseParser(parts).feed_data(raw)
+    return Headers(parts.fields), b"" if is_head else b"".join(parts.body)
+
+
+def sets_cookies(raw: bytearray) -> bool:
+    """Whether an answer may set cookies; asked of every answer."""
+    if len(raw) < _SHORT or raw[_STATUS_AT] == _INTERIM:
+        return _SETS_COOKIE(raw) is not None
+    return _SETS_COOKIE(raw, 0, raw.find(_END_OF_HEAD)) is not None
+
+
+def is_ok(status: int, expect: frozenset[int] | None) -> bool:
+    """Whether an answer of ``status`` counts as ok."""
+    return status < _FIRST_ERROR if expect is None else status in expect

@@ -1,0 +1,125 @@
+"""Lanes: what an engine drives when attempts are begun by it and end in a callback.
+
+A lane makes one attempt at a time: a connection, a task, a thread, a virtual user. The engine decides when it
+begins the next; the lane says when it has ended.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from paceline.core.clock import Clock
+from paceline.records.latency import Latency
+from paceline.records.load import Traffic
+from paceline.records.outcome import AttemptEnd
+from paceline.records.run_record import Execution
+
+
+class Lane(Protocol):
+    """One attempt at a time.
+
+    Attributes:
+        number: position among the lanes, from 0.
+        due_s: when the attempt under way was to begin; written by the engine of an open loop.
+        noticed_s: when that was noticed; likewise.
+    """
+
+    number: int
+    due_s: float
+    noticed_s: float
+
+    def begin(self) -> None:
+        """Begin an attempt. Never calls the sink before it has returned."""
+
+
+class Sink(Protocol):
+    """Who drives lanes, and takes down what comes of it."""
+
+    def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
+        """An attempt ended ok, and the lane is free."""
+
+    def failed(
+        self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str, *, pause: bool = False
+    ) -> None:
+        """An attempt ended in an error or a timeout, and the lane is free; ``pause``: not to be begun at once."""
+
+    def raised(self, lane: Lane, start_s: float, end_s: float, error: BaseException) -> None:
+        """An attempt raised, and the lane is free."""
+
+    def part(self, number: int) -> None:
+        """Which part the attempt is that is reported next; called before each where there are several."""
+
+    def first_byte(self, first_s: float) -> None:
+        """When the first byte of the attempt that is reported next came, unless together with its last."""
+
+    def noted(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str) -> None:
+        """An attempt within a virtual user's way through a scenario; the lane goes on."""
+
+    def released(self, lane: Lane) -> None:
+        """A virtual user has come to the end of the scenario; the lane is free."""
+
+
+class Lanes(Protocol):
+    """The lanes of one run; warm-up and window use the same."""
+
+    @property
+    def part_names(self) -> Sequence[str]:
+        """Of the requests that attempts may be, in order; may grow while the load runs."""
+
+    @property
+    def scenario(self) -> bool:
+        """Whether an attempt is a part of what a lane does, rather than all of it."""
+
+    @property
+    def elastic(self) -> bool:
+        """Whether :meth:`another` makes more lanes while the load runs."""
+
+    @property
+    def grace_s(self) -> float:
+        """How long to wait, after a load has ended, for what is under way."""
+
+    async def open(self, count: int) -> Sequence[Lane]:
+        """Make ``count`` lanes ready.
+
+        Raises:
+            MeasurementError: not one can be made ready; the message says why.
+        """
+
+    def another(self) -> Lane | None:
+        """One more lane, or None when there can be no more."""
+
+    def attach(self, sink: Sink) -> None:
+        """From now on ``sink`` is told; counters begin anew."""
+
+    def sweep(self, now_s: float) -> None:
+        """End what has exceeded its limit. Called every now and then."""
+
+    def finish(self) -> None:
+        """The load has ended: no further attempt is begun within what lanes do."""
+
+    def give_up(self) -> None:
+        """What is still under way counts as a timeout, at once."""
+
+    async def close(self) -> None:
+        """Nothing is left behind: no connection, no task. What is under way is not reported."""
+
+    def traffic(self, first_byte: Latency) -> Traffic | None:
+        """What went over connections since ``attach``; None where there are none."""
+
+
+class LaneTarget(Protocol):
+    """A target that is driven by lanes."""
+
+    @property
+    def connections(self) -> int | None:
+        """How many lanes an open loop has; None for the default."""
+
+    @property
+    def execution(self) -> Execution:
+        """How attempts are driven."""
+
+    @property
+    def text(self) -> str:
+        """What it is, for people, without credentials."""
+
+    def lanes(self, clock: Clock) -> Lanes:
+        """Its lanes, for one run on the running event loop."""

@@ -1,0 +1,346 @@
+"""One HTTP/1.1 connection: bytes out, answers in.
+
+Four fifths of what a request costs is the kernel's; this is the rest, run once for every request of a load. All
+connections of a loop share one receive buffer: an answer is looked at and done with before the next one is read,
+and a buffer each would cost two page faults a request. Framing is llhttp's (through httptools), which sees every
+byte; ours is only what it leaves to its caller: answers to HEAD, bodies that end with the connection, heads
+without end.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Protocol, cast
+
+import httptools
+
+from paceline.wire import framing
+from paceline.wire.failure import CLOSED, MALFORMED, STATUS, WireError, broken_off
+from paceline.wire.request import Prepared
+from paceline.wire.tally import Tally
+
+BUFFER_BYTES = 65_536
+MOST_KEPT_BYTES = 100_000_000
+_FIRST_INTERIM = 100
+_FIRST_FINAL = 200
+_FIRST_ERROR = 400
+_ERRORS = range(_FIRST_ERROR, 600)
+_TLS_ALERT = 0x15
+
+
+class Peer(Protocol):
+    """Who uses a connection; told how each exchange ends, exactly once."""
+
+    def answered(self, end_s: float, first_s: float | None) -> None:
+        """A whole answer came, of a status below 400; ``first_s`` if its first byte came in an earlier read."""
+
+    def failed(self, failure: WireError, first_s: float | None) -> None:
+        """No such answer came. Whether the connection can go on being used is ``connection.usable``."""
+
+    def lost(self, *, resend: bool) -> None:
+        """The server closed the connection: idle, or (``resend``) before it can have seen the request."""
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One connection, one exchange at a time.
+
+    Args:
+        peer: who uses it.
+        tally: counts what goes over it.
+        now_s: the clock.
+        buffer: to receive into, shared by all connections of the loop.
+
+    Attributes:
+        usable: whether another request can be sent.
+        status: of the latest answer.
+        kept: the bytes of the latest answer if :attr:`keeps`, else None.
+    """
+
+    __slots__ = (
+        "_answers",
+        "_buffer",
+        "_early",
+        "_first_s",
+        "_head",
+        "_head_done",
+        "_keep_alive",
+        "_now_s",
+        "_parser",
+        "_request",
+        "_reused",
+        "_socket",
+        "_tally",
+        "_transport",
+        "_until_close",
+        "kept",
+        "peer",
+        "status",
+        "usable",
+    )
+
+    def __init__(
+        self, peer: Peer, tally: Tally, now_s: Callable[[], float], buffer: memoryview, *, keeps: bool = False
+    ) -> None:
+        self.peer = peer
+        self.kept: bytearray | None = bytearray() if keeps else None
+        self.status = 0
+        self.usable = False
+        self._tally = tally
+        self._now_s = now_s
+        self._buffer = buffer
+        self._transport: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._request: Prepared | None = None
+        self._reused = False
+        self._begin()
+
+    def _begin(self) -> None:
+        self._answers = 0
+        self._early = False
+        self._first_s: float | None = None
+        self._head = b""
+        self._head_done = False
+        self._until_close = False
+        self._keep_alive = True
+
+    # Sending.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called by the event loop."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.usable = True
+
+    def write_directly_to(self, plain: socket.socket) -> None:
+        """Send through the socket itself.
+
+        A transport of uvloop sends at the end of the loop's iteration, up to some 100 us after the request's start was
+        read off the clock; a socket sends now. Not for TLS, where the transport has to encrypt first.
+        """
+        self._socket = plain
+
+    def send(self, request: Prepared) -> None:
+        """Send a request; :attr:`peer` is told how it ended, never before this has returned."""
+        self._request = request
+        data = request.data
+        self._tally.sent_bytes += len(data)
+        if self.kept is not None:
+            self.kept = bytearray()
+        if self._socket is None:
+            assert self._transport is not None
+            self._transport.write(data)
+            self._early = True
+            return
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            # The event loop is about to find the same, and tells connection_lost.
+            self.usable = False
+            assert self._transport is not None
+            self._transport.abort()
+            return
+        if sent < len(data):
+            assert self._transport is not None
+            self._transport.write(memoryview(data)[sent:])
+            self._early = True
+
+    # Receiving.
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Called by the event loop."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Called by the event loop: so many bytes have come."""
+        now_s = self._now_s()
+        request = self._request
+        if request is None:
+            self._unasked()
+            return
+        self._tally.received_bytes += nbytes
+        chunk = self._buffer[:nbytes]
+        if self.kept is not None:
+            self.kept += chunk
+        try:
+            if request.is_head:
+                self._head_only(nbytes)
+            else:
+                self._parser.feed_data(chunk)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._malformed(self._why(error))
+            return
+        except WireError as error:
+            self._malformed(error.message)
+            return
+        if not self._answers:
+            self._incomplete(nbytes, now_s)
+            return
+        if self._answers > 1:
+            self._malformed("more than one answer came to one request")
+            return
+        self._complete(now_s)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at the end of each answer, also of interim ones. At 101 it stops by itself."""
+        status = self._parser.get_status_code()
+        if _FIRST_INTERIM <= status < _FIRST_FINAL and not self._answers:
+            return
+        self.status = status
+        self._keep_alive = self._parser.should_keep_alive()
+        self._answers += 1
+
+    def _complete(self, now_s: float) -> None:
+        if not self._reused:
+            self._reused = True
+            if not self._head_done and not framing.begins_like_http(self._head + bytes(self._buffer[: framing.ENOUGH])):
+                self._malformed("it does not begin with HTTP/1")
+                return
+        if self._early:
+            self._early = False
+            if self._is_sending():
+                if self.status < _FIRST_ERROR:
+                    self._malformed("the server answered before the request was complete")
+                    return
+                self._keep_alive = False  # the rest of this request would go before the next one
+        first_s = self._first_s
+        self._request = None
+        self._answers = 0
+        if first_s is not None:
+            self._first_s = None
+            self._head = b""
+            self._head_done = False
+        status = self.status
+        if not self._keep_alive:
+            self._tally.closed_by_server += 1
+            self.abort()
+        if _FIRST_FINAL <= status < _FIRST_ERROR:
+            statuses = self._tally.statuses
+            statuses[status] = statuses.get(status, 0) + 1
+            self.peer.answered(now_s, first_s)
+        else:
+            self._not_ok(status, first_s)
+
+    def _not_ok(self, status: int, first_s: float | None) -> None:
+        if status in _ERRORS:
+            self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+            self.peer.failed(WireError(STATUS, f"HTTP {status}"), first_s)
+        else:
+            self.abort()
+            self.peer.failed(WireError(MALFORMED, f"{status} is no status of an HTTP answer"), first_s)
+
+    def _incomplete(self, nbytes: int, now_s: float) -> None:
+        """The answer goes on in a later read: its head is watched for what the parser does not tell."""
+        if self._first_s is None:
+            self._first_s = now_s
+        if self.kept is not None and len(self.kept) > MOST_KEPT_BYTES:
+            self._malformed(f"the answer is longer than {MOST_KEPT_BYTES:,} bytes")
+            return
+        if self._head_done or (self._request is not None and self._request.is_head):
+            return
+        self._head = framing.without_interim(self._head + bytes(self._buffer[:nbytes]))
+        end = self._head.find(framing.END_OF_HEAD)
+        if not framing.begins_like_http(self._head):
+            self._malformed("it does not begin with HTTP/1")
+        elif end >= 0:
+            self._head_done = True
+            self._until_close = not framing.has_length(self._head[:end])
+            self._head = b""
+        elif len(self._head) > framing.MOST_HEAD_BYTES:
+            self._malformed(framing.TOO_LONG)
+
+    def _head_only(self, nbytes: int) -> None:
+        """An answer to HEAD ends with its head, whatever that says of a body."""
+        came = self._head + bytes(self._buffer[:nbytes])
+        if not framing.begins_like_http(came):
+            raise WireError(MALFORMED, self._why("it does not begin with HTTP/1"))
+        answer = framing.answer_to_head(came)
+        if answer is None:
+            self._head = came
+            return
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.feed_data(answer)
+        if not self._answers:
+            self.on_message_complete()  # a length is named, but no body follows
+        self._parser = httptools.HttpResponseParser(self)
+
+    # Ends.
+
+    def _unasked(self) -> None:
+        """Bytes came that no request asked for; what follows could be taken for the next answer."""
+        if not self.usable:
+            return  # TLS hands out what it had decrypted before it was told to stop
+        self._tally.closed_by_server += 1
+        self.abort()
+        self.peer.lost(resend=False)
+
+    def _malformed(self, why: str) -> None:
+        first_s = self._first_s
+        self._request = None
+        self.abort()
+        self.peer.failed(WireError(MALFORMED, f"the answer is no valid HTTP/1.1: {why}"), first_s)
+
+    def _why(self, error: Exception | str) -> str:
+        if isinstance(error, httptools.HttpParserUpgrade):
+            return "it switched protocols"
+        if self._first_s is None and self._buffer[0] == _TLS_ALERT:
+            return "the server speaks TLS on this port; should the address begin with https://?"
+        return f"{error}"
+
+    def _is_sending(self) -> bool:
+        """Whether some of a request is still to be sent."""
+        assert self._transport is not None
+        return bool(self._transport.get_write_buffer_size())
+
+    def eof_received(self) -> bool:
+        """Called by the event loop: the server sends no more.
+
+        The transport would send the rest of a request first, which a server that has closed may never take.
+        """
+        if self._transport is not None:
+            if self._is_sending():
+                self._until_close = False
+            self._transport.abort()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Called by the event loop."""
+        was_ours = not self.usable and self._request is None
+        request, self._request = self._request, None
+        self.usable = False
+        parser_seen = self._first_s is not None
+        self._socket = None
+        if was_ours:
+            return
+        self._tally.closed_by_server += 1
+        if request is None:
+            self.peer.lost(resend=False)
+        elif not parser_seen and self._reused and request.repeatable:
+            self.peer.lost(resend=True)
+        elif self._until_close and exc is None:
+            self._until_closed()
+        elif exc is None:
+            when = "in the middle of its answer" if parser_seen else "without an answer"
+            self.peer.failed(WireError(CLOSED, f"the server closed the connection {when}"), self._first_s)
+        else:
+            when = "in the middle of its answer" if parser_seen else "before it answered"
+            self.peer.failed(broken_off(exc, when), self._first_s)
+
+    def _until_closed(self) -> None:
+        """An answer without a length ends with its connection."""
+        status = self.status = self._parser.get_status_code()
+        if _FIRST_FINAL <= status < _FIRST_ERROR:
+            self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+            self.peer.answered(self._now_s(), self._first_s)
+        else:
+            self._not_ok(status, self._first_s)
+
+    def abort(self) -> None:
+        """Close it, whatever is under way; nobody is told."""
+        self.usable = False
+        self._request = None
+        self._socket = None
+        if self._transport is not None:
+            self._transport.abort()

@@ -1,0 +1,133 @@
+"""Opening connections: name, TCP or Unix socket, TLS; each phase timed, each failure named."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from paceline.wire.connection import BUFFER_BYTES, Connection, Peer
+from paceline.wire.endpoint import Endpoint
+from paceline.wire.failure import CLOSED, TIMEOUT, WireError, failure_of
+from paceline.wire.tally import Tally, nanoseconds
+
+_Address = tuple[int, tuple[Any, ...] | str]  # family, and what connect() takes
+_T = TypeVar("_T")
+
+
+class Dialer:
+    """Opens connections to one endpoint.
+
+    The host is resolved once: a load is to measure the server, not the resolver; a run that outlives a change of
+    the address goes on with the old one.
+
+    Args:
+        endpoint: where to.
+        tls: for https, else None.
+        connect_timeout_s: limit for name, TCP and TLS together.
+        tally: counts and times them.
+        now_s: the clock.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        tls: ssl.SSLContext | None,
+        connect_timeout_s: float,
+        tally: Tally,
+        now_s: Callable[[], float],
+    ) -> None:
+        self._endpoint = endpoint
+        self._tls = tls
+        self._connect_timeout_s = connect_timeout_s
+        self._now_s = now_s
+        self._addresses: list[_Address] = []
+        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.tally = tally
+
+    async def dial(self, peer: Peer, *, keeps: bool = False) -> Connection:
+        """A new connection for ``peer``.
+
+        Raises:
+            WireError: there is none; its kind says why.
+        """
+        return await self._within_limit(self._dial(peer, keeps=keeps))
+
+    async def resolve(self) -> None:
+        """Look the host up, before many connections are opened that would each do so.
+
+        Raises:
+            WireError: it cannot be found.
+        """
+        await self._within_limit(self._resolve())
+
+    async def _within_limit(self, doing: Coroutine[None, None, _T]) -> _T:
+        try:
+            async with asyncio.timeout(self._connect_timeout_s):
+                return await doing
+        except TimeoutError as error:
+            limit = f"within {self._connect_timeout_s:g} s"
+            raise WireError(TIMEOUT, f"no connection to {self._endpoint.text} {limit}") from error
+        except (OSError, WireError) as error:
+            raise failure_of(error, self._endpoint.text) from error
+
+    async def _dial(self, peer: Peer, *, keeps: bool) -> Connection:
+        if not self._addresses:
+            await self._resolve()
+        begun_s = self._now_s()
+        plain = await self._connected()
+        self.tally.connect_ns.append(nanoseconds(self._now_s() - begun_s))
+        connection = Connection(peer, self.tally, self._now_s, self._buffer, keeps=keeps)
+        loop = asyncio.get_running_loop()
+        try:
+            if self._tls is None:
+                await loop.create_connection(lambda: connection, sock=plain)
+            else:
+                begun_s = self._now_s()
+                name = self._endpoint.host
+                await loop.create_connection(lambda: connection, sock=plain, ssl=self._tls, server_hostname=name)
+                self.tally.tls_ns.append(nanoseconds(self._now_s() - begun_s))
+        except BaseException:
+            plain.close()
+            raise
+        if not connection.usable:  # nobody will be told that it was lost: that has happened
+            raise WireError(CLOSED, f"{self._endpoint.text} closed the connection as soon as it was open")
+        if self._tls is None:
+            connection.write_directly_to(plain)
+        self.tally.opened += 1
+        return connection
+
+    async def _resolve(self) -> None:
+        if self._endpoint.unix_socket is not None:
+            self._addresses = [(socket.AF_UNIX, self._endpoint.unix_socket)]
+            return
+        begun_s = self._now_s()
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
+        self.tally.dns_ns.append(nanoseconds(self._now_s() - begun_s))
+        self._addresses = [(family, address) for family, _, _, _, address in found]
+
+    async def _connected(self) -> socket.socket:
+        """A connected socket, to the first address that accepts; later ones begin with that one."""
+        loop = asyncio.get_running_loop()
+        failure: OSError | None = None
+        for number, (family, address) in enumerate(addresses := tuple(self._addresses)):
+            plain = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                plain.settimeout(0.0)
+                if family != socket.AF_UNIX:
+                    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                await loop.sock_connect(plain, address)
+            except OSError as error:
+                plain.close()
+                failure = error
+                continue
+            except BaseException:
+                plain.close()
+                raise
+            if number:
+                # Others are at it meanwhile: not in place.
+                self._addresses = [addresses[number], *addresses[:number], *addresses[number + 1 :]]
+            return plain
+        assert failure is not None
+        raise failure
