@@ -2,9 +2,10 @@
 
 import json
 import sys
+from collections.abc import Callable
 from statistics import mean
 
-from paceline import ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework, Scenario
+from paceline import ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework, Scenario, User
 from paceline.judge.result import TestResult
 
 _NS_PER_US = 1_000
@@ -17,7 +18,7 @@ def closed(url: str, connections: int, duration_s: float, warmup_s: float, ca_fi
     return PerformanceTestFramework().run_load("closed", target, ClosedLoop(connections, duration_s), warmup_s=warmup_s)
 
 
-async def ask(user) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+async def ask(user: User) -> None:
     """What each user of the scenario does, again and again."""
     await user.client.get("/")
 
@@ -43,7 +44,12 @@ def counted(url: str, connections: int, duration_s: float, per_second: float) ->
     return PerformanceTestFramework().run_load("counted", target, workload, warmup_s=0.0, probe=False)
 
 
-LOADS = {"closed": closed, "awaited": awaited, "opened": opened, "counted": counted}
+LOADS: dict[str, Callable[..., TestResult]] = {
+    "closed": closed,
+    "awaited": awaited,
+    "opened": opened,
+    "counted": counted,
+}
 
 
 def told(result: TestResult) -> dict[str, object]:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from paceline.records.metrics import PerformanceMetrics
     from paceline.records.outcome import Outcome
     from paceline.records.run_record import TestType
+    from paceline.scenario.answer import Answer
+    from paceline.scenario.failure import RequestFailed
     from paceline.scenario.model import Scenario
+    from paceline.scenario.user import User
     from paceline.targets.asgi import AsgiTarget
     from paceline.targets.http import HttpTarget
     from paceline.targets.http_request import HttpRequest
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from paceline.workload.models import ClosedLoop, ConstantRate, Poisson, Stages
 
 __all__ = [
+    "Answer",
     "AsgiTarget",
     "BaselineError",
     "ClosedLoop",
@@ -51,16 +55,19 @@ __all__ = [
     "PerformanceTestFramework",
     "PerformanceThreshold",
     "Poisson",
+    "RequestFailed",
     "Scenario",
     "Stages",
     "TestResult",
     "TestStatus",
     "TestType",
+    "User",
     "WsgiTarget",
     "__version__",
 ]
 
 _HOMES = {
+    "Answer": "scenario.answer",
     "AsgiTarget": "targets.asgi",
     "BaselineError": "core.errors",
     "ClosedLoop": "workload.models",
@@ -79,11 +86,13 @@ _HOMES = {
     "PerformanceTestFramework": "framework",
     "PerformanceThreshold": "judge.thresholds",
     "Poisson": "workload.models",
+    "RequestFailed": "scenario.failure",
     "Scenario": "scenario.model",
     "Stages": "workload.models",
     "TestResult": "judge.result",
     "TestStatus": "judge.result",
     "TestType": "records.run_record",
+    "User": "scenario.user",
     "WsgiTarget": "targets.wsgi",
 }
 

@@ -342,7 +342,7 @@ class TestAroundTheWindow:
 
     def test_in_whoever_watches(self) -> None:
         class Impatient:
-            def progress(self, record_name: str, share: float, attempts: int) -> None:
+            def progress(self, record_name: str, share: float, attempts: int, load: object = None) -> None:
                 raise KeyboardInterrupt
 
             def partial(self, record: object) -> None:

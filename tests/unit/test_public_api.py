@@ -13,10 +13,16 @@ import paceline
 from infrastructure import performance_testing
 
 NAMES = [
+    "Answer",
+    "AsgiTarget",
     "BaselineError",
+    "ClosedLoop",
     "ConfigurationError",
+    "ConstantRate",
     "FileFormatError",
     "Finding",
+    "HttpRequest",
+    "HttpTarget",
     "MeasurementError",
     "Outcome",
     "OutputError",
@@ -25,9 +31,15 @@ NAMES = [
     "PerformanceMetrics",
     "PerformanceTestFramework",
     "PerformanceThreshold",
+    "Poisson",
+    "RequestFailed",
+    "Scenario",
+    "Stages",
     "TestResult",
     "TestStatus",
     "TestType",
+    "User",
+    "WsgiTarget",
     "__version__",
 ]
 SPECIFIED = [
@@ -39,7 +51,19 @@ SPECIFIED = [
     "TestStatus",
     "TestType",
 ]
-DEAR = ["click", "filelock", "msgspec", "numpy", "psutil", "rich", "scipy", "sqlalchemy", "uvloop", "asyncio"]
+DEAR = [
+    "click",
+    "filelock",
+    "httptools",
+    "msgspec",
+    "numpy",
+    "psutil",
+    "rich",
+    "scipy",
+    "sqlalchemy",
+    "uvloop",
+    "asyncio",
+]
 
 
 def test_all_is_exactly_this() -> None:

@@ -90,12 +90,21 @@ class Progress:
         if not self._shown:
             return
         # A line that wraps could not be written over.
-        line = line[: shutil.get_terminal_size().columns - 1]
+        line = line[: _columns() - 1]
         sys.stderr.write("\r" + line.ljust(self._width))
         if not line:
             sys.stderr.write("\r")
         sys.stderr.flush()
         self._width = len(line)
+
+
+def _columns() -> int:
+    """Of the terminal that progress is shown on; stdout may well be a file."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError, AttributeError):  # no descriptor behind it
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
 
 
 def _bar(share: float, width: int) -> str:

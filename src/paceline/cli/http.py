@@ -7,7 +7,7 @@ import click
 
 from paceline.campaign.load import load_request
 from paceline.cli.display import Progress
-from paceline.cli.load_options import DEFAULT_CONNECTIONS, DEFAULT_WARMUP_S, load_options, workload_of
+from paceline.cli.load_options import DEFAULT_CONNECTIONS, DEFAULT_WARMUP_S, StageList, load_options, workload_of
 from paceline.cli.measuring import OutputOptions, measure
 from paceline.cli.options import FILE, duration, output_options
 from paceline.core.errors import ConfigurationError
@@ -53,7 +53,7 @@ def command(
     requests: int | None,
     per_second: float | None,
     poisson: bool,
-    stage_list: tuple[str, tuple[tuple[float, float], ...]] | None,
+    stage_list: StageList | None,
     think_time_s: float | None,
     max_in_flight: int | None,
     warmup_s: float | None,

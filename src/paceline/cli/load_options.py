@@ -2,15 +2,16 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
 from paceline.cli.options import duration, with_options
 from paceline.core.errors import ConfigurationError
 from paceline.core.units import parse_duration_s
-from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
+from paceline.workload.models import RATE, USERS, ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
+StageList = tuple[Literal["rate", "users"], tuple[tuple[float, float], ...]]
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 DEFAULT_CONNECTIONS = 10
@@ -37,13 +38,12 @@ def rate(_: click.Context, parameter: click.Parameter, text: str | None) -> floa
     return float(match["count"]) / per_s
 
 
-def stages(
-    _: click.Context, parameter: click.Parameter, texts: tuple[str, ...]
-) -> tuple[str, tuple[tuple[float, float], ...]] | None:
+def stages(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> StageList | None:
     """Callback of a repeatable option such as ``30s:500/s`` or ``30s:50``: what the levels are, and the stages."""
     if not texts:
         return None
-    found, kinds = [], set()
+    found: list[tuple[float, float]] = []
+    kinds: set[Literal["rate", "users"]] = set()
     for text in texts:
         match = _STAGE.fullmatch(text.strip())
         if match is None:
@@ -52,7 +52,7 @@ def stages(
             found.append((parse_duration_s(match["duration"]), float(match["target"])))
         except ConfigurationError as error:
             raise click.BadParameter(str(error), param=parameter) from error
-        kinds.add("rate" if match["rate"] else "users")
+        kinds.add(RATE if match["rate"] else USERS)
     if len(kinds) > 1:
         raise click.BadParameter("stages are all of rates (30s:500/s) or all of users (30s:50)", param=parameter)
     return kinds.pop(), tuple(found)
@@ -103,7 +103,7 @@ def workload_of(
     duration_s: float | None,
     requests: int | None,
     per_second: float | None,
-    stage_list: tuple[str, tuple[tuple[float, float], ...]] | None,
+    stage_list: StageList | None,
     think_time_s: float | None,
     max_in_flight: int | None,
     seed: int,
@@ -115,38 +115,35 @@ def workload_of(
     Raises:
         ConfigurationError: two of them contradict each other, or a value is out of range.
     """
-    given = {
-        "--requests": requests is not None,
-        "--rate": per_second is not None,
-        "--stage": stage_list is not None,
-    }
-    chosen = [name for name, is_given in given.items() if is_given]
-    if len(chosen) > 1:
-        raise ConfigurationError(f"{' and '.join(chosen)} exclude each other: name one")
-    if duration_s is not None and (requests is not None or stage_list is not None):
-        raise ConfigurationError(f"--duration and {chosen[0]} exclude each other: {chosen[0]} says how long")
-    if poisson and per_second is None and not (stage_list and stage_list[0] == "rate"):
-        raise ConfigurationError("--poisson goes with --rate, or with stages of rates")
-    if think_time_s is not None and chosen:
-        raise ConfigurationError(f"--think is for users that wait for their answers; {chosen[0]} has none")
+    chosen = _chosen(requests, per_second, stage_list)
+    if duration_s is not None and chosen in {"--requests", "--stage"}:
+        raise ConfigurationError(f"--duration and {chosen} exclude each other: {chosen} says how long")
+    if think_time_s is not None and chosen is not None:
+        raise ConfigurationError(f"--think is for users that wait for their answers; {chosen} has none")
+    has_rate = per_second is not None or (stage_list is not None and stage_list[0] == RATE)
+    for option, is_given in (("--poisson", poisson), ("--max-in-flight", max_in_flight is not None)):
+        if is_given and not has_rate:
+            raise ConfigurationError(f"{option} goes with --rate, or with stages of rates such as 30s:500/s")
     lasts_s = DEFAULT_DURATION_S if duration_s is None else duration_s
+    workers = DEFAULT_CONNECTIONS if users is None else users
     if stage_list is not None:
         of, levels = stage_list
         if of == "users" and users is not None:
             raise ConfigurationError(f"{users} users and stages of users exclude each other: stages say how many")
-        return Stages(
-            levels,
-            of="rate" if of == "rate" else "users",
-            seed=seed if poisson else None,
-            max_in_flight=max_in_flight,
-        )
+        return Stages(levels, of=of, seed=seed if poisson else None, max_in_flight=max_in_flight)
+    if per_second is not None and poisson:
+        return Poisson(per_second, lasts_s, seed, max_in_flight)
     if per_second is not None:
-        if poisson:
-            return Poisson(per_second, lasts_s, seed, max_in_flight)
         return ConstantRate(per_second, lasts_s, max_in_flight)
-    if max_in_flight is not None:
-        raise ConfigurationError("--max-in-flight goes with --rate: users send nothing while they wait")
-    workers = DEFAULT_CONNECTIONS if users is None else users
     if requests is not None:
         return FixedIterations(requests, workers=workers)
     return ClosedLoop(workers, lasts_s, think_time_s=think_time_s or 0.0)
+
+
+def _chosen(requests: int | None, per_second: float | None, stage_list: StageList | None) -> str | None:
+    """The option that says what kind of load it is, if it is not the default."""
+    options = {"--requests": requests, "--rate": per_second, "--stage": stage_list}
+    given = [name for name, value in options.items() if value is not None]
+    if len(given) > 1:
+        raise ConfigurationError(f"{' and '.join(given)} exclude each other: name one")
+    return given[0] if given else None

@@ -40,6 +40,7 @@ class ClosedLoopDrive(LanesDrive):
         """Bind what every attempt uses: looking it up each time would cost as much as using it."""
         self._starts_append = log.starts_s.append
         self._ends_append = log.ends_s.append
+        self._parts_append = log.parts.append
 
     def begin(self) -> None:
         """The window starts now."""
@@ -80,6 +81,13 @@ class ClosedLoopDrive(LanesDrive):
         else:
             self.released(lane)
 
+    def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
+        """From a lane: an attempt ended ok, and the lane goes on."""
+        del lane
+        self._parts_append(part)
+        self._ends_append(end_s)
+        self._starts_append(start_s)
+
     def write_down(self, lane: Lane, start_s: float, end_s: float) -> None:
         """Note an attempt as ok."""
         del lane
@@ -88,14 +96,13 @@ class ClosedLoopDrive(LanesDrive):
 
     def released(self, lane: Lane) -> None:
         """From a lane: it is free."""
-        if self.lanes.scenario:
-            self.iterations += 1
+        self.iterations += 1
         if not self._think_time_s or self._stopping:
             self._next(lane)
         elif self.clock.now_s() + self._think_time_s < self._until_s:
             asyncio.get_running_loop().call_later(self._think_time_s, self._next, lane)
         else:
-            self._park(lane)  # it would come back after the end: nobody waits for that
+            self._busy -= 1  # it would come back after the end, which nobody waits for: the tick ends the run
 
     def _next(self, lane: Lane) -> None:
         if self._stopping:
@@ -103,10 +110,7 @@ class ClosedLoopDrive(LanesDrive):
         if self.clock.now_s() < self._until_s and self._left > 0 and self._busy <= self._active:
             self._left -= 1
             lane.begin()
-        else:
-            self._park(lane)
-
-    def _park(self, lane: Lane) -> None:
+            return
         self._busy -= 1
         self._parked.append(lane)
         if not self._busy and (self._left <= 0 or self.clock.now_s() >= self._until_s):
@@ -117,6 +121,12 @@ class ClosedLoopDrive(LanesDrive):
         if self._stopping:
             return
         super().paused(lane)
+
+    def window(self) -> tuple[float, float]:
+        """The planned length, also where users were thinking or waiting at its end."""
+        if self.deadline_s is None or self.stopped_by is not None:
+            return super().window()
+        return self.deadline_s - self.origin_s, self.recorder.work_until(self.deadline_s)
 
     def stop(self) -> None:
         """Nothing more begins."""

@@ -193,6 +193,11 @@ class LanesDrive(Drive):
         self.log.mark_exception(error, self.errors)
         self.released(lane)
 
+    def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
+        """From a lane: an attempt ended ok, and the lane goes on."""
+        self.log.parts.append(part)
+        self.write_down(lane, start_s, end_s)
+
     def noted(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str) -> None:
         """From a lane: an attempt ended, and the lane goes on."""
         self.write_down(lane, start_s, end_s)

@@ -21,6 +21,7 @@ _PER_SECOND = 100.0
 _SHARE = 0.1  # of a load's own rate, at most: the probe is not to be the load
 _LEAST_PER_SECOND = 5.0  # with fewer it sees too little to disagree
 _CONNECTIONS = 4
+_END_S = 5.0  # for it to end that was told to
 
 
 def probe_rate(request: RunRequest) -> float:
@@ -79,7 +80,10 @@ class Prober:
         """What it saw; None if it saw nothing."""
         self._child.stop()
         if self._reading.ident is not None:
-            self._reading.join()
+            self._reading.join(_END_S)
+            if self._reading.is_alive():
+                self._child.kill()
+                self._reading.join()
         self._child.end()
         if self._run is None or self._run.record.load is None or self._run.record.load.arrivals is None:
             return None

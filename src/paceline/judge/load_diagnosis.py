@@ -16,7 +16,8 @@ from paceline.records.run_record import Execution, RunRecord
 _OWN_GENERATOR = frozenset({Execution.CONNECTIONS, Execution.USERS})  # an event loop that runs no code of the target
 _BUSY_PERCENT = 90.0  # of a core: beyond that answers queue up in front of the generator
 _LAG_SHARE = 0.1  # of the median latency
-_SHORTEST_LAG_NS = 100_000  # what an idle machine's timers make (p99 up to 0.25 ms); a tenth of less is no trouble
+# What the timers of an idle machine make at p99. A tenth of a median below 2.5 ms would call every generator saturated.
+_SHORTEST_LAG_NS = 250_000
 _LEAST_ARRIVALS = 100  # for a p99 to be more than the largest value
 _LATE_SHARE = 0.01  # from there the p99 of the latency may consist of late arrivals
 _LEAST_EVENTS = 5  # one or two are a coincidence, whatever share of a short run they are
@@ -217,10 +218,11 @@ def _probe_disagrees(record: RunRecord, load: LoadRecord, _: PerformanceMetrics)
         return
     # The probe has many connections for its few requests: where arrivals queue for one, it does not.
     own = load.arrivals.service if load.arrivals else record.latency
-    slower = [q for q in (0.5, 0.99) if _surely_above(own, probe.latency, q, _SLOWER, _SLOWER_NS)]
+    # Its service time, not its response time: its own lag would hide what the generator adds.
+    slower = [q for q in (0.5, 0.99) if _surely_above(own, probe.service, q, _SLOWER, _SLOWER_NS)]
     if slower:
         told = " and ".join(
-            f"p{100 * q:g} {_shown(own.quantile_ns(q))} to the probe's {_shown(probe.latency.quantile_ns(q))}"
+            f"p{100 * q:g} {_shown(own.quantile_ns(q))} to the probe's {_shown(probe.service.quantile_ns(q))}"
             for q in slower
         )
         yield Finding(

@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Unpack
 
-from paceline.records.outcome import AttemptEnd
-from paceline.scenario.answer import Answer, is_ok, sets_cookies
+from paceline.scenario.answer import Answer, is_ok, sets_cookies, take_apart
 from paceline.scenario.encoding import MOST_PLAIN, Options, statuses
 from paceline.scenario.exchange import Exchange, Route
 from paceline.scenario.failure import LoadEnded, RequestFailed
@@ -14,8 +13,6 @@ from paceline.scenario.line import Line
 from paceline.scenario.redirects import REDIRECT, next_route
 from paceline.wire.failure import MALFORMED, STATUS
 from paceline.wire.request import Prepared, check_method
-
-_OK = AttemptEnd.OK
 
 
 class Client:
@@ -155,7 +152,7 @@ class Client:
         exchange.special = True
         if sets_cookies(raw):
             self._take_cookies(exchange, raw)
-        answer = Answer(exchange, status, raw)
+        answer = Answer(self, status, raw, exchange.end_s - exchange.start_s, is_head=exchange.request.is_head)
         route = exchange.route
         if route is not None and self._follow(line, exchange, route, answer):
             return
@@ -164,6 +161,7 @@ class Client:
         if not is_ok(status, exchange.expect) and not exchange.kind:
             expected = "" if exchange.expect is None else f", expected {_listed(exchange.expect)}"
             exchange.fail(STATUS, f"HTTP {status}{expected}")
+        answer.ok = not exchange.kind
         self._keep(exchange)
         if exchange.kind in {REDIRECT, MALFORMED}:
             exchange.break_off()
@@ -208,7 +206,7 @@ class Client:
 
     def _take_cookies(self, exchange: Exchange, raw: bytearray) -> None:
         target = exchange.request.data.split(b" ", 2)[1].decode("ascii")
-        headers = Answer(exchange, 0, raw).headers
+        headers = take_apart(raw, is_head=exchange.request.is_head)[0]
         self._jar.take(headers.all("set-cookie"), target)
         self._cookies_changed()
 
@@ -242,9 +240,9 @@ class Client:
         """Whether no request is under way."""
         return len(self.idle) == len(self.lines)
 
-    def is_open(self, exchange: Exchange) -> bool:
-        """Whether an attempt is not reported yet."""
-        return exchange in self.unreported
+    def open_attempt(self, answer: Answer) -> Exchange | None:
+        """The exchange that brought ``answer``, while it is not reported."""
+        return next((each for each in self.unreported if each.brought(answer)), None)
 
     async def settle(self) -> None:
         """Wait for requests that nobody awaited."""
@@ -263,8 +261,7 @@ class Client:
         for exchange in self.unreported:
             part, start_s, end_s = exchange.request.part, exchange.start_s, exchange.end_s
             if not exchange.special:
-                sink.part(part)
-                sink.noted(lane, start_s, end_s, _OK, "", "")
+                sink.passed(lane, part, start_s, end_s)
                 continue
             if exchange.first_s is not None:
                 sink.first_byte(exchange.first_s)

@@ -20,25 +20,8 @@ else:
 CANCELLED = "cancelled"
 
 
-class Owner(Protocol):
-    """The client that an exchange belongs to, as far as the exchange knows it.
-
-    Attributes:
-        recording: whether its requests are attempts.
-    """
-
-    recording: bool
-
-    def is_open(self, exchange: "Exchange") -> bool:
-        """Whether an attempt is not reported yet."""
-
-
 class Carrier(Protocol):
     """The connection that an exchange uses, likewise."""
-
-    @property
-    def owner(self) -> Owner:
-        """Whose it is."""
 
     def cancelled(self, exchange: "Exchange") -> None:
         """Nobody waits for the answer any longer."""
@@ -121,15 +104,9 @@ class Exchange(_Future):
         self.message = message
         self.special = True
 
-    @property
-    def is_attempt(self) -> bool:
-        """Whether it is counted; requests of ``on_start`` and ``on_stop`` are not."""
-        return self.line.owner.recording
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is not reported yet."""
-        return self.line.owner.is_open(self)
+    def brought(self, answer: Answer) -> bool:
+        """Whether it ended with ``answer``."""
+        return self.done() and not self.cancelled() and self.exception() is None and self.result() is answer
 
     def break_off(self) -> None:
         """There will be no answer, for the reason given to :meth:`fail`."""

@@ -5,8 +5,8 @@ import contextlib
 from collections.abc import Callable
 from typing import Protocol
 
-from paceline.scenario.answer import Answer, sets_cookies
-from paceline.scenario.exchange import CANCELLED, Exchange, Owner
+from paceline.scenario.answer import Answer, Owner, sets_cookies
+from paceline.scenario.exchange import CANCELLED, Exchange
 from paceline.wire.connection import Connection
 from paceline.wire.dial import Dialer
 from paceline.wire.failure import STATUS, TIMEOUT, WireError
@@ -46,11 +46,6 @@ class Line:
         self._connecting: asyncio.Task[None] | None = None
         self.connection: Connection | None = None
         self.exchange: Exchange | None = None
-
-    @property
-    def owner(self) -> Owner:
-        """Whose it is."""
-        return self.client
 
     def send(self, exchange: Exchange) -> None:
         """Send the request under way; over a new connection where there is none."""
@@ -110,7 +105,8 @@ class Line:
         client.waited = True
         if client.recording:
             client.unreported.append(exchange)
-        exchange.came(Answer(exchange, connection.status, raw))
+        duration_s = end_s - exchange.start_s
+        exchange.came(Answer(client, connection.status, raw, duration_s, is_head=exchange.request.is_head))
 
     def failed(self, failure: WireError, first_s: float | None) -> None:
         """A status of 400 and above, which is an answer all the same, or no answer."""

@@ -142,7 +142,16 @@ class HttpTarget:
         """Its connections, for one run on the running event loop."""
         context = None if self.tls is None else self.tls.context()
         dialer = Dialer(self.endpoint, context, self.connect_timeout_s, Tally(), clock.now_s)
-        return HttpLanes(self.source(), self.part_names, dialer, self.timeout_s, clock)
+        follow = self.endpoint if self.follow_redirects else None
+        return HttpLanes(
+            self.source(),
+            self.part_names,
+            dialer,
+            self.timeout_s,
+            clock,
+            follow=follow,
+            keep_alive=self.keep_alive,
+        )
 
     @property
     def safe(self) -> bool:

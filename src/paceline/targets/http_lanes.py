@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
@@ -9,9 +10,11 @@ from paceline.records.latency import Latency
 from paceline.records.load import Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.targets.lanes import Sink
+from paceline.targets.redirects import MOST_HOPS, next_request
 from paceline.wire.connection import Connection
 from paceline.wire.dial import Dialer
-from paceline.wire.failure import CLOSED, TIMEOUT, WireError
+from paceline.wire.endpoint import Endpoint
+from paceline.wire.failure import CLOSED, REDIRECT, TIMEOUT, WireError
 from paceline.wire.request import Prepared
 
 # Connections that are being opened at a time: more than a listening queue holds would wait a second for a retry.
@@ -22,11 +25,12 @@ _SWEEPING_S = 1.0  # a limit is looked at every now and then
 class HttpLane:
     """One connection, opened again when it is lost. Implements ``Lane`` for the engine, ``Peer`` for the wire."""
 
-    __slots__ = ("_connecting", "_lanes", "connection", "due_s", "noticed_s", "number", "request", "start_s")
+    __slots__ = ("_connecting", "_hops", "_lanes", "connection", "due_s", "noticed_s", "number", "request", "start_s")
 
     def __init__(self, lanes: "HttpLanes", number: int) -> None:
         self._lanes = lanes
         self._connecting: asyncio.Task[None] | None = None
+        self._hops = 0
         self.number = number
         self.due_s = 0.0
         self.noticed_s = 0.0
@@ -52,7 +56,7 @@ class HttpLane:
 
     async def _connect(self) -> None:
         try:
-            self.connection = await self._lanes.dialer.dial(self)
+            self.connection = await self._lanes.dialer.dial(self, keeps=self._lanes.follow is not None)
         except WireError as failure:
             self._connecting = None
             self._fail(failure, pause=True)
@@ -64,6 +68,8 @@ class HttpLane:
     def answered(self, end_s: float, first_s: float | None) -> None:
         """From the wire."""
         lanes = self._lanes
+        if lanes.follow is not None and self._goes_on(lanes.follow):
+            return
         if first_s is not None:
             lanes.sink.first_byte(first_s)
         if lanes.several:
@@ -71,6 +77,29 @@ class HttpLane:
             lanes.sink.part(self.request.part)
         self.request = None
         lanes.sink.ended(self, self.start_s, end_s)
+
+    def _goes_on(self, endpoint: Endpoint) -> bool:
+        """Whether the answer names another place on the same server, which is asked now."""
+        connection, request = self.connection, self.request
+        assert connection is not None
+        assert request is not None
+        try:
+            following = next_request(request, connection.status, bytes(connection.kept or b""), endpoint)
+            if following is None:
+                self._hops = 0
+                return False
+            self._hops += 1
+            if self._hops > MOST_HOPS:
+                raise WireError(REDIRECT, f"more than {MOST_HOPS} redirects")
+        except WireError as failure:
+            self._fail(failure)
+            return True
+        self.request = following
+        if connection.usable:
+            connection.send(following)
+        else:
+            self.connect()
+        return True
 
     def failed(self, failure: WireError, first_s: float | None) -> None:
         """From the wire."""
@@ -96,6 +125,7 @@ class HttpLane:
         request, self.request = self.request, None
         if request is None:
             return
+        self._hops = 0
         sink = self._lanes.sink
         if first_s is not None:
             sink.first_byte(first_s)
@@ -126,6 +156,8 @@ class HttpLanes:
         dialer: opens connections.
         timeout_s: limit of a request, connecting included.
         clock: where the time comes from.
+        follow: the server, where redirects on it are followed.
+        keep_alive: whether the server is to keep connections open.
     """
 
     scenario = False
@@ -138,7 +170,12 @@ class HttpLanes:
         dialer: Dialer,
         timeout_s: float,
         clock: Clock,
+        *,
+        follow: Endpoint | None = None,
+        keep_alive: bool = True,
     ) -> None:
+        self.follow = follow
+        self._keep_alive = keep_alive
         self.source = source
         self.part_names = part_names
         self.several = len(part_names) > 1
@@ -166,7 +203,7 @@ class HttpLanes:
         async def open_some() -> None:
             for lane in waiting:
                 try:
-                    lane.connection = await self.dialer.dial(lane)
+                    lane.connection = await self.dialer.dial(lane, keeps=self.follow is not None)
                 except WireError as failure:
                     if failure.kind == CLOSED:
                         continue  # it could be opened: what the server does then, each request will say
@@ -216,4 +253,6 @@ class HttpLanes:
 
     def traffic(self, first_byte: Latency) -> Traffic:
         """What went over the connections since ``attach``."""
-        return self.dialer.tally.traffic(first_byte)
+        traffic = self.dialer.tally.traffic(first_byte)
+        # What it was asked to close is no news.
+        return traffic if self._keep_alive else replace(traffic, closed_by_server=0)

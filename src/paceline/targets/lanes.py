@@ -51,8 +51,11 @@ class Sink(Protocol):
     def first_byte(self, first_s: float) -> None:
         """When the first byte of the attempt that is reported next came, unless together with its last."""
 
+    def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
+        """An attempt within a virtual user's way through a scenario ended ok; the lane goes on."""
+
     def noted(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str) -> None:
-        """An attempt within a virtual user's way through a scenario; the lane goes on."""
+        """The same of one that ended in any way; :meth:`part` has been called before."""
 
     def released(self, lane: Lane) -> None:
         """A virtual user has come to the end of the scenario; the lane is free."""

@@ -12,6 +12,7 @@ MALFORMED = "malformed"  # the answer is no valid HTTP/1.1
 STATUS = "status"  # 400 and above
 DNS = "dns"
 TLS = "tls"
+REDIRECT = "redirect"  # to a place that is not followed
 CONNECT = "connect"  # no connection for another reason
 
 

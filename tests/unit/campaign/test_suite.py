@@ -94,7 +94,7 @@ class TestJournal:
                 self.partials: list[RunRecord] = []
                 self.shares: list[float] = []
 
-            def progress(self, record_name: str, share: float, attempts: int) -> None:
+            def progress(self, record_name: str, share: float, attempts: int, load: object = None) -> None:
                 self.shares.append(share)
 
             def partial(self, record: RunRecord) -> None:

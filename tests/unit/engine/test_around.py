@@ -72,7 +72,7 @@ class _SlowScreen:
         self.clock = clock
         self.shown = 0
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
+    def progress(self, record_name: str, share: float, attempts: int, load: object = None) -> None:
         self.shown += 1
         self.clock.advance(500.0)
 

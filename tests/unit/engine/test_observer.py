@@ -21,7 +21,7 @@ class Screen:
         self.shown = threading.Event()
         self.on_partial = self.shown.set
 
-    def progress(self, record_name: str, share: float, attempts: int) -> None:
+    def progress(self, record_name: str, share: float, attempts: int, load: object = None) -> None:
         assert record_name == "checkout"
         self.shares.append(share)
         self.attempts.append(attempts)

@@ -15,7 +15,7 @@ from paceline.records.load import Arrivals
 from paceline.records.outcome import AttemptEnd
 from paceline.workload.arrivals import arrivals
 from paceline.workload.models import ConstantRate
-from tests.fakes import MS, S, ManualClock
+from tests.fakes import MS, ManualClock, S
 from tests.virtual_time import FakeLanes, FakePacer, run_virtually
 
 FREEZE = (5.0, 6.0)
@@ -97,7 +97,7 @@ def test_a_late_arrival_is_timed_from_when_it_was_due() -> None:
     assert found.connection_wait.moments.total == found.lag.moments.total
     assert found.generator_lag.moments.maximum == 0
     assert found.service.moments.maximum == found.service.moments.minimum == pytest.approx(0.3 * S)
-    assert drive.window() == (pytest.approx(0.9), 3)
+    assert drive.window() == pytest.approx((0.9, 3))
 
 
 def test_lag_is_what_the_generator_and_what_the_connections_take() -> None:
@@ -212,7 +212,7 @@ def test_an_interrupt_keeps_what_was_measured() -> None:
     assert isinstance(drive.stopped_by, asyncio.CancelledError)
     assert drive.recorder.counts.ok == 11
     assert arrivals_of(drive).planned == 11
-    assert drive.window() == (pytest.approx(1.001), 11)  # not the 10 s that were planned
+    assert drive.window() == pytest.approx((1.001, 11))  # not the 10 s that were planned
     assert clock.now_s() < 1.1
 
 
@@ -325,9 +325,7 @@ def test_every_arrival_is_accounted_for(
         part_names=("a", "b") if several else ("a",),
         most=most,
     )
-    drive = open_loop(
-        clock, lanes, offsets_s, count=count, duration_s=5.0, max_in_flight=max_in_flight, late_s=late_s
-    )
+    drive = open_loop(clock, lanes, offsets_s, count=count, duration_s=5.0, max_in_flight=max_in_flight, late_s=late_s)
     counts, found = drive.recorder.counts, arrivals_of(drive)
     assert found.planned == len(offsets_s)
     assert counts.attempts == len(offsets_s) - counts.dropped

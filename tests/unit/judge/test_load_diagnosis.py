@@ -62,9 +62,9 @@ class TestGeneratorSaturated:
     @pytest.mark.parametrize(
         ("lag_ns", "median_ns", "fires"),
         [
-            (99 * US, 200 * US, False),  # more than a tenth, but what timers make
-            (120 * US, 1_300 * US, False),
-            (120 * US, 1_100 * US, True),
+            (240 * US, 500 * US, False),  # more than a tenth, but what timers make
+            (260 * US, 2_700 * US, False),
+            (260 * US, 2_500 * US, True),
             (5 * MS, 60 * MS, False),
             (7 * MS, 60 * MS, True),
         ],
@@ -243,7 +243,8 @@ class TestLittlesLaw:
 class TestProbe:
     @staticmethod
     def _beside(load_ns: Any, probe_ns: Any, *, arrivals: Arrivals | None = None) -> RunRecord:
-        probe = Probe(100.0, latency=make_latency(probe_ns, keep_samples=False))
+        seen = make_latency(probe_ns, keep_samples=False)
+        probe = Probe(100.0, latency=seen, service=seen)
         return make_load(load_ns, LoadRecord(arrivals=arrivals, probe=probe))
 
     @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_a_probe_of_the_same_server_agrees(kind: str, probes: int) -> None:
     made = [
         make_load(
             drawn(kind, 3_000, seed),
-            LoadRecord(probe=Probe(100.0, latency=make_latency(drawn(kind, probes, -seed - 1), keep_samples=False))),
+            LoadRecord(probe=_probe(drawn(kind, probes, -seed - 1))),
         )
         for seed in range(60)
     ]
@@ -148,7 +148,7 @@ def test_a_probe_of_the_same_server_agrees(kind: str, probes: int) -> None:
 def test_a_generator_that_makes_answers_three_times_as_slow_is_found(probes: int) -> None:
     for seed in range(20):
         load = [3 * value for value in drawn("lognormal", 3_000, seed)]
-        probe = Probe(100.0, latency=make_latency(drawn("lognormal", probes, -seed - 1), keep_samples=False))
+        probe = _probe(drawn("lognormal", probes, -seed - 1))
         assert "probe-disagrees" in _codes(make_load(load, LoadRecord(probe=probe)))
 
 
@@ -183,3 +183,8 @@ def test_a_server_that_keeps_up_is_not_said_to_fall_behind(share: float) -> None
         arrivals = make_arrivals([0] * len(waits), waits, services)
         record = make_load(responses, LoadRecord(arrivals=arrivals), duration_s=10.0, elapsed_ns=int(end))
         assert "load-not-delivered" not in _codes(record)
+
+
+def _probe(latencies_ns: Any) -> Probe:
+    seen = make_latency(latencies_ns, keep_samples=False)
+    return Probe(100.0, latency=seen, service=seen)

@@ -80,6 +80,9 @@ class Taken(Sink):
     def raised(self, lane: Lane, start_s: float, end_s: float, error: BaseException) -> None:
         raise AssertionError(error)
 
+    def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
+        raise AssertionError(part)
+
     def noted(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str) -> None:
         raise AssertionError(message)
 
@@ -216,7 +219,7 @@ def test_a_server_that_closes_as_soon_as_it_accepts(run: Run) -> None:
 
 
 def test_a_connection_closed_before_it_is_handed_out_is_no_reason_not_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def closed(peer: object) -> None:
+    async def closed(peer: object, *, keeps: bool) -> None:
         raise WireError(CLOSED, "closed as soon as it was open")
 
     async def main() -> None:
