@@ -20,6 +20,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 HEADER = b"X-More: " + b"m" * 8_000 + b"\r\n"
 HEADERS_BYTES = 100_000_000
+WAITED_FOR: list[asyncio.Event] = []
 Misbehaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bool]]  # whether to go on
 
 
@@ -40,6 +41,19 @@ def stalls(data: bytes) -> Misbehaviour:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         writer.write(data)
         await reader.read(-1)
+        return False
+
+    return answer
+
+
+def turns_away(data: bytes) -> Misbehaviour:
+    """Says so much and reads nothing more, so that a large request is never whole."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(data)
+        never = asyncio.Event()
+        WAITED_FOR.append(never)  # else nothing would hold the task, and the garbage collector would take it
+        await never.wait()
         return False
 
     return answer
@@ -89,7 +103,7 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "close-silent": says(OK, goes_on=False),
     "until-close": says(b"HTTP/1.1 200 OK\r\n\r\nall of it", goes_on=False),
     "reset": resets(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
-    "early-ok": stalls(OK),
+    "early-ok": turns_away(OK),
     "early-reset": resets(OK),
     "switching": says(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"),
     "status-999": says(b"HTTP/1.1 999 Oh\r\nContent-Length: 0\r\n\r\n"),
