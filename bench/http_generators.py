@@ -148,7 +148,7 @@ def paceline(
 
     Args:
         arguments: its keyword arguments; ``duration_s`` is one of them.
-        core: where it runs, child and parent.
+        core: where the load's process runs; its parent, which samples and judges, is left on the others.
         uvloop: False hides uvloop from it, so that it takes asyncio's default loop.
         watch: called with the process while it runs and the seconds that this may take; returns when it has ended.
 
@@ -161,9 +161,9 @@ def paceline(
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_BLOCKED), environment.get("PYTHONPATH"))))
     # By -c, so that the functions live in a module with a name that Paceline's child can import, too.
     code = "from bench.http_paceline import main; main()"
-    with pinned(core), tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
-            [sys.executable, "-c", code, load, json.dumps(arguments)],
+            [sys.executable, "-c", code, load, json.dumps(arguments), str(core)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment,
         )  # fmt: skip
         with ended_with(process):

@@ -1,12 +1,20 @@
 """Paceline's side: each function makes one run; ``main`` is a process of its own that makes one and prints it."""
 
 import json
+import os
 import sys
+import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 from statistics import mean
 
-from paceline import ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework, Scenario, User
+import psutil
+
+from paceline import ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework
+from paceline.campaign.load import load_request
 from paceline.judge.result import TestResult
+from paceline.scenario.files import FileScenario
 
 _NS_PER_US = 1_000
 _US_PER_S = 1e6
@@ -18,16 +26,13 @@ def closed(url: str, connections: int, duration_s: float, warmup_s: float, ca_fi
     return PerformanceTestFramework().run_load("closed", target, ClosedLoop(connections, duration_s), warmup_s=warmup_s)
 
 
-async def ask(user: User) -> None:
-    """What each user of the scenario does, again and again."""
-    await user.client.get("/")
-
-
 def awaited(url: str, connections: int, duration_s: float, warmup_s: float) -> TestResult:
-    """The same by users that await each answer."""
-    scenario = Scenario(run=ask, url=url)
+    """The same by users that await each answer, as ``paceline run`` makes it."""
+    os.environ["BENCH_URL"] = url
+    target = FileScenario(str(Path(__file__).with_name("http_scenario.py")), "ask")
     workload = ClosedLoop(connections, duration_s)
-    return PerformanceTestFramework().run_load("awaited", scenario, workload, warmup_s=warmup_s)
+    request = load_request("awaited", target, workload, {}, warmup_s=warmup_s, own_process=True)
+    return PerformanceTestFramework().run(request)
 
 
 def opened(url: str, connections: int, duration_s: float, warmup_s: float, per_second: float) -> TestResult:
@@ -72,6 +77,16 @@ def told(result: TestResult) -> dict[str, object]:
 
 
 def main() -> None:
-    """Make the run that the command line names: a load and its keyword arguments as JSON."""
-    load, arguments = sys.argv[1:]
+    """Make the run that the command line names: a load, its keyword arguments as JSON, and the generator's core."""
+    load, arguments, core = sys.argv[1:]
+    generator = int(core)
+    os.sched_setaffinity(0, os.sched_getaffinity(0) - {generator})
+    threading.Thread(target=_give_a_core, args=(generator,), daemon=True).start()
     print(json.dumps(told(LOADS[load](**json.loads(arguments)))))
+
+
+def _give_a_core(core: int) -> None:
+    """Move the load's process to its core when it is there; the probe stays with the parent."""
+    while not (children := psutil.Process().children()):
+        time.sleep(0.01)
+    os.sched_setaffinity(children[0].pid, {core})

@@ -8,7 +8,6 @@ without end.
 """
 
 import asyncio
-import socket
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -21,6 +20,7 @@ from paceline.wire.tally import Tally
 
 BUFFER_BYTES = 65_536
 MOST_KEPT_BYTES = 100_000_000
+_TAKEN_AT_ONCE = 16_384  # bytes that any socket takes
 _FIRST_INTERIM = 100
 _FIRST_FINAL = 200
 _FIRST_ERROR = 400
@@ -68,7 +68,6 @@ class Connection(asyncio.BufferedProtocol):
         "_parser",
         "_request",
         "_reused",
-        "_socket",
         "_tally",
         "_transport",
         "_until_close",
@@ -89,7 +88,6 @@ class Connection(asyncio.BufferedProtocol):
         self._now_s = now_s
         self._buffer = buffer
         self._transport: asyncio.Transport | None = None
-        self._socket: socket.socket | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._request: Prepared | None = None
         self._reused = False
@@ -111,14 +109,6 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
         self.usable = True
 
-    def write_directly_to(self, plain: socket.socket) -> None:
-        """Send through the socket itself.
-
-        A transport of uvloop sends at the end of the loop's iteration, up to some 100 us after the request's start was
-        read off the clock; a socket sends now. Not for TLS, where the transport has to encrypt first.
-        """
-        self._socket = plain
-
     def send(self, request: Prepared) -> None:
         """Send a request; :attr:`peer` is told how it ended, never before this has returned."""
         self._request = request
@@ -126,25 +116,10 @@ class Connection(asyncio.BufferedProtocol):
         self._tally.sent_bytes += len(data)
         if self.kept is not None:
             self.kept = bytearray()
-        if self._socket is None:
-            assert self._transport is not None
-            self._transport.write(data)
-            self._early = True
-            return
-        try:
-            sent = self._socket.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            # The event loop is about to find the same, and tells connection_lost.
-            self.usable = False
-            assert self._transport is not None
-            self._transport.abort()
-            return
-        if sent < len(data):
-            assert self._transport is not None
-            self._transport.write(memoryview(data)[sent:])
-            self._early = True
+        assert self._transport is not None
+        self._transport.write(data)
+        # What the socket does not take at once stays with the transport for a while.
+        self._early = len(data) > _TAKEN_AT_ONCE
 
     # Receiving.
 
@@ -311,7 +286,6 @@ class Connection(asyncio.BufferedProtocol):
         request, self._request = self._request, None
         self.usable = False
         parser_seen = self._first_s is not None
-        self._socket = None
         if was_ours:
             return
         self._tally.closed_by_server += 1
@@ -341,6 +315,5 @@ class Connection(asyncio.BufferedProtocol):
         """Close it, whatever is under way; nobody is told."""
         self.usable = False
         self._request = None
-        self._socket = None
         if self._transport is not None:
             self._transport.abort()

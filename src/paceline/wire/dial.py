@@ -92,8 +92,6 @@ class Dialer:
             raise
         if not connection.usable:  # nobody will be told that it was lost: that has happened
             raise WireError(CLOSED, f"{self._endpoint.text} closed the connection as soon as it was open")
-        if self._tls is None:
-            connection.write_directly_to(plain)
         self.tally.opened += 1
         return connection
 

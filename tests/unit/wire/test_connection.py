@@ -1,6 +1,5 @@
 """Every kind of answer, cut at every place; what is no answer; what the connection tells its peer."""
 
-import errno
 import ssl
 
 import h11
@@ -20,7 +19,6 @@ from tests.unit.wire.wires import (
     POST,
     RESEND,
     End,
-    FakeSocket,
     Wire,
     cut,
     every_cut,
@@ -240,8 +238,8 @@ def test_one_connection_many_answers() -> None:
             wire.receive(data)
     assert set(wire.peer.told) == {OK}
     assert wire.tally.closed_by_server == 0
-    assert bytes(wire.socket.sent).count(b"Host: here") == len(wire.peer.told)
-    assert wire.tally.sent_bytes == len(wire.socket.sent)
+    assert bytes(wire.transport.written).count(b"Host: here") == len(wire.peer.told)
+    assert wire.tally.sent_bytes == len(wire.transport.written)
 
 
 def test_the_first_byte_has_a_time_of_its_own_only_if_it_came_earlier() -> None:
@@ -399,34 +397,16 @@ def test_an_abort_tells_nobody() -> None:
 # Sending.
 
 
-def test_what_the_socket_does_not_take_goes_through_the_transport() -> None:
-    for takes, begun in ((5, 5), (BlockingIOError(), 0)):
-        wire = Wire(plain=FakeSocket(takes))
-        wire.send()
-        assert (len(wire.socket.sent), bytes(wire.transport.written)) == (begun, GET.data[begun:])
-        wire.receive(SHORT)
-        assert wire.peer.told == [OK]
-
-
-def test_without_a_socket_everything_goes_through_the_transport() -> None:
+def test_everything_goes_through_the_transport() -> None:
     wire = Wire()
-    wire.connection._socket = None
     wire.send()
     assert bytes(wire.transport.written) == GET.data
     wire.receive(SHORT)
     assert (wire.peer.told, wire.connection.usable) == ([OK], True)
 
 
-def test_a_socket_that_is_broken_is_told_by_the_loop() -> None:
-    wire = Wire(plain=FakeSocket(OSError(errno.EPIPE, "broken pipe")))
-    wire.send(POST)
-    assert (wire.peer.told, wire.transport.aborted) == ([], True), "never before send has returned"
-    wire.end("stays")
-    assert wire.peer.told == [CLOSED]
-
-
 def early(*, unsent: int = 1) -> Wire:
-    wire = Wire(plain=FakeSocket(5))
+    wire = Wire()
     wire.send(POST)
     wire.transport.unsent = unsent
     return wire
@@ -442,15 +422,6 @@ def test_ok_before_the_request_is_complete_is_malformed(pieces: list[bytes]) -> 
     wire = early(unsent=0)
     wire.receive(*pieces)
     assert (wire.peer.told, wire.connection.usable) == ([OK], True)
-
-
-def test_ok_before_the_request_is_complete_is_malformed_where_the_transport_sends_it_all() -> None:
-    wire = Wire()
-    wire.connection._socket = None
-    wire.transport.unsent = 1
-    wire.send(POST)
-    wire.receive(SHORT)
-    assert wire.peer.told == [MALFORMED]
 
 
 def test_an_error_before_the_request_is_complete_is_a_status_and_the_connection_is_not_used_again() -> None:

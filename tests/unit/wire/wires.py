@@ -1,11 +1,10 @@
 """A connection without a network: what it sends is kept, what it receives is chosen, cut where a test likes."""
 
 import asyncio
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal, cast
+from typing import Literal
 
 from paceline.wire.connection import BUFFER_BYTES, Connection
 from paceline.wire.failure import WireError
@@ -15,7 +14,10 @@ from tests.fakes import ManualClock
 
 GET = Prepared(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", 0, is_head=False, repeatable=True)
 HEAD = Prepared(b"HEAD / HTTP/1.1\r\nHost: here\r\n\r\n", 0, is_head=True, repeatable=True)
-POST = Prepared(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 2\r\n\r\nhi", 0, is_head=False, repeatable=False)
+# More than any socket takes at once.
+POST = Prepared(
+    b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000, 0, is_head=False, repeatable=False
+)
 OK = "ok"
 LOST = "lost"
 RESEND = "resend"
@@ -39,23 +41,6 @@ class FakeTransport(asyncio.Transport):
 
     def abort(self) -> None:
         self.aborted = True
-
-
-class FakeSocket:
-    """Takes ``takes`` bytes at a time, or raises."""
-
-    def __init__(self, takes: int | OSError = 1 << 30) -> None:
-        self.takes = takes
-        self.sent = bytearray()
-
-    def send(self, data: bytes) -> int:
-        if isinstance(self.takes, OSError):
-            raise self.takes
-        self.sent += data[: self.takes]
-        return min(len(data), self.takes)
-
-    def as_socket(self) -> socket.socket:
-        return cast("socket.socket", self)
 
 
 class FakePeer:
@@ -94,7 +79,7 @@ class Verdict:
 class Wire:
     """One connection between a fake peer and a fake transport."""
 
-    def __init__(self, *, keeps: bool = False, plain: FakeSocket | None = None) -> None:
+    def __init__(self, *, keeps: bool = False) -> None:
         self.clock = ManualClock(origin_s=100.0, tick_s=0.001)
         self.peer = FakePeer()
         self.tally = Tally()
@@ -102,8 +87,6 @@ class Wire:
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self.connection = Connection(self.peer, self.tally, self.clock.now_s, self._buffer, keeps=keeps)
         self.connection.connection_made(self.transport)
-        self.socket = plain or FakeSocket()
-        self.connection.write_directly_to(self.socket.as_socket())
 
     def send(self, request: Prepared = GET) -> None:
         self.connection.send(request)
