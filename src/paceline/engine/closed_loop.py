@@ -29,6 +29,7 @@ class ClosedLoopDrive(LanesDrive):
         stages: Stages | None = None,
     ) -> None:
         self._think_time_s = think_time_s
+        self._now_s = clock.now_s
         self._stages = stages
         self._left: float = math.inf if load.iterations is None else load.iterations
         self._active = len(ready) if stages is None else 0
@@ -47,6 +48,9 @@ class ClosedLoopDrive(LanesDrive):
         super().begin()
         self.relog(self.log)
         self._until_s = self.end_s
+        # Until then a lane that has ended begins again, without a further question.
+        is_plain = self.load.iterations is None and self._stages is None and not self._think_time_s
+        self._free_until_s = self._until_s if is_plain else -math.inf
 
     def start(self) -> None:
         """All active lanes begin."""
@@ -75,7 +79,9 @@ class ClosedLoopDrive(LanesDrive):
         """From a lane: an attempt ended ok. The engine's whole share of a request's cost is here."""
         self._ends_append(end_s)
         self._starts_append(start_s)
-        if end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:
+        if end_s < self._free_until_s:
+            lane.begin()
+        elif end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:
             self._left -= 1
             lane.begin()
         else:
@@ -97,7 +103,9 @@ class ClosedLoopDrive(LanesDrive):
     def released(self, lane: Lane) -> None:
         """From a lane: it is free."""
         self.iterations += 1
-        if not self._think_time_s or self._stopping:
+        if self._now_s() < self._free_until_s:
+            lane.begin()
+        elif not self._think_time_s or self._stopping:
             self._next(lane)
         elif self.clock.now_s() + self._think_time_s < self._until_s:
             asyncio.get_running_loop().call_later(self._think_time_s, self._next, lane)
@@ -130,7 +138,7 @@ class ClosedLoopDrive(LanesDrive):
 
     def stop(self) -> None:
         """Nothing more begins."""
-        self._until_s = -math.inf
+        self._until_s = self._free_until_s = -math.inf
 
     @property
     def in_flight(self) -> int:

@@ -21,7 +21,7 @@ from paceline.targets.lanes import Lane, Lanes
 _TICK_S = 0.1
 _MOST_NS = (1 << 63) - 1
 _NOW_NS = 1_000_000_000  # what is shown as now: the last second
-_FOLD_AT = 8_192  # attempts
+_FOLD_AT = 1_024  # attempts
 _FOLD_S = 0.4  # a display that looks twice a second sees something new each time
 _CPU_S = 1.0
 _SHORTEST_CPU_S = 0.2  # a last stretch shorter than that says little

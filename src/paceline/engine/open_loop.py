@@ -34,6 +34,7 @@ class OpenLoopDrive(LanesDrive):
     """
 
     open_loop = True
+    tick_s = 0.02
 
     def __init__(
         self,

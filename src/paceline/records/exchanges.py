@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from paceline.core.units import NS_PER_S
+from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.load import Arrivals, Part
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Counts, Recorder, floats, packed
 from paceline.records.stamps import Stamps
+from paceline.stats.summary import Moments, moments_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 LATE_NS = 1_000_000
-_MERGE_AT = 16_384  # values: merging costs the same for few as for many
+# Values, and histograms of so many. Merging costs the same for few as for many, and a generator waits meanwhile.
+_PIECE = 4_096
+_MOST_PIECES = 64
 
 
 class Exchanges(Stamps):
@@ -47,7 +51,8 @@ class Distribution:
     """Collects a latency distribution piece by piece."""
 
     def __init__(self) -> None:
-        self._latency = Latency(samples_ns=None)
+        self._moments = Moments()
+        self._pieces: list[Histogram] = []
         self._values_ns: list[IntArray] = []
         self._waiting = 0
 
@@ -55,22 +60,25 @@ class Distribution:
         """Take an int64 array of values >= 0."""
         self._values_ns.append(values_ns)
         self._waiting += len(values_ns)
-        if self._waiting >= _MERGE_AT:
-            self._merge()
+        if self._waiting >= _PIECE:
+            self._take_up()
 
-    def _merge(self) -> None:
+    def _take_up(self) -> None:
         import numpy as np
 
         values_ns = np.concatenate(self._values_ns)
         self._values_ns, self._waiting = [], 0
-        self._latency = self._latency.merge(Latency.of(values_ns))
+        self._moments = self._moments.merge(moments_of(values_ns))
+        self._pieces.append(Histogram.of(values_ns))
+        if len(self._pieces) >= _MOST_PIECES:
+            self._pieces = [Histogram.merged(self._pieces)]
 
     @property
     def latency(self) -> Latency:
         """All that was added; the values themselves are not kept."""
         if self._waiting:
-            self._merge()
-        return self._latency
+            self._take_up()
+        return Latency(self._moments, Histogram.merged(self._pieces), None)
 
 
 class ExchangeRecorder:

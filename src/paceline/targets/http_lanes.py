@@ -68,6 +68,10 @@ class HttpLane:
     def answered(self, end_s: float, first_s: float | None) -> None:
         """From the wire."""
         lanes = self._lanes
+        if lanes.plain and first_s is None:  # in brief, for nearly all requests
+            self.request = None
+            lanes.sink.ended(self, self.start_s, end_s)
+            return
         if lanes.follow is not None and self._goes_on(lanes.follow):
             return
         if first_s is not None:
@@ -179,6 +183,7 @@ class HttpLanes:
         self.source = source
         self.part_names = part_names
         self.several = len(part_names) > 1
+        self.plain = not self.several and follow is None
         self.dialer = dialer
         self.now_s = clock.now_s
         self.sink: Sink
