@@ -7,7 +7,7 @@ from typing import Any
 
 from paceline.campaign.suite import Suite
 from paceline.core.clock import Clock
-from paceline.engine import session
+from paceline.engine import runs
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
@@ -100,7 +100,7 @@ def request(
 
 def run(asked: RunRequest, clock: ManualClock | None = None, observer: Observer | None = None) -> Run:
     """Make the run in manual time."""
-    return session.run(asked, (clock or ManualClock()).as_clock(), observer)
+    return runs.run(asked, (clock or ManualClock()).as_clock(), observer)
 
 
 def record_of(asked: RunRequest, clock: ManualClock | None = None, observer: Observer | None = None) -> RunRecord:

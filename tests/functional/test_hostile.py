@@ -15,7 +15,7 @@ import pytest
 
 from paceline.core.errors import MeasurementError
 from paceline.engine.request import RunRequest
-from paceline.engine.session import run
+from paceline.engine.runs import run
 from paceline.framework import PerformanceTestFramework
 from paceline.records.load import Traffic
 from paceline.records.run_record import RunRecord, TestType

@@ -18,7 +18,7 @@ import pytest
 from paceline import AsgiTarget, ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework, WsgiTarget
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError
-from paceline.engine import child_process, offload, session
+from paceline.engine import child_process, offload, runs
 from paceline.engine.child_process import Child, Failed
 from paceline.engine.probe import Prober
 from paceline.engine.request import LoadNow, Run, RunRequest
@@ -35,8 +35,8 @@ LONG = ClosedLoop(2, 600.0)
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with small_server() as found:
-        session.run(load(found, FixedIterations(1)))  # what is opened once a process is open from now on
-        session.run(replace(load(found, FixedIterations(1)), own_process=False))
+        runs.run(load(found, FixedIterations(1)))  # what is opened once a process is open from now on
+        runs.run(replace(load(found, FixedIterations(1)), own_process=False))
         yield found
 
 
@@ -96,7 +96,7 @@ def the_child() -> int:
 
 def test_result_is_in_kind_that_of_a_run_in_this_process(url: str) -> None:
     asked = load(url, FixedIterations(200, workers=4))
-    own, here = session.run(asked).record, session.run(replace(asked, own_process=False)).record
+    own, here = runs.run(asked).record, runs.run(replace(asked, own_process=False)).record
     assert own.load is not None
     assert here.load is not None
     assert own.load.own_process
@@ -112,16 +112,16 @@ def test_result_is_in_kind_that_of_a_run_in_this_process(url: str) -> None:
 
 def test_a_killed_child_is_an_error_that_names_the_signal(url: str) -> None:
     with pytest.raises(MeasurementError, match="killed by SIGKILL before it reported"):
-        session.run(load(url), observer=Watching(lambda: os.kill(the_child(), signal.SIGKILL)))
+        runs.run(load(url), observer=Watching(lambda: os.kill(the_child(), signal.SIGKILL)))
 
 
 def test_what_a_killed_child_had_told_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = session.run(load(url, FixedIterations(10)))
+    ended = runs.run(load(url, FixedIterations(10)))
     lines = child_process._START.replace("from paceline.engine.child", "import paceline.engine.session as s; "
                                          "s._SLICE_S = 0.1; from paceline.engine.child")  # fmt: skip
     monkeypatch.setattr(child_process, "_START", lines)
     watching = Watching(lambda: os.kill(the_child(), signal.SIGKILL), slices=True)
-    ended = session.run(load(url), observer=watching)
+    ended = runs.run(load(url), observer=watching)
     assert isinstance(ended.stopped_by, MeasurementError)
     assert "killed by SIGKILL" in str(ended.stopped_by)
     assert ended.record.counts.ok > 0
@@ -133,7 +133,7 @@ def test_what_cannot_be_handed_over_is_said(url: str) -> None:
         """Of a function: nothing that another process could import."""
 
     with pytest.raises(MeasurementError, match="cannot be handed to a process of its own"):
-        session.run(replace(load(url), target=Local(url)))
+        runs.run(replace(load(url), target=Local(url)))
 
 
 def test_what_stands_around_a_load_is_called_here(url: str) -> None:
@@ -178,7 +178,7 @@ def test_errors_travel(error: type[Exception], monkeypatch: pytest.MonkeyPatch) 
 
 def test_nobody_listens_is_told_from_the_child() -> None:
     with pytest.raises(MeasurementError, match="refused"):
-        session.run(load("http://127.0.0.1:1"))
+        runs.run(load("http://127.0.0.1:1"))
 
 
 def test_cancelling_keeps_what_was_measured(url: str) -> None:
@@ -200,7 +200,7 @@ def test_cancelling_keeps_what_was_measured(url: str) -> None:
 
 def test_cancelling_at_once_does_not_wait_for_the_end(url: str) -> None:
     async def work() -> None:
-        task = asyncio.ensure_future(session.arun(load(url)))
+        task = asyncio.ensure_future(runs.arun(load(url)))
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises((asyncio.CancelledError, MeasurementError)):
@@ -328,7 +328,7 @@ def test_a_probe_sees_the_same_server(url: str) -> None:
     prober.open()
     prober.close()
     prober.end()
-    result = session.run(load(url, ClosedLoop(2, 0.6), probe_per_second=100.0)).record
+    result = runs.run(load(url, ClosedLoop(2, 0.6), probe_per_second=100.0)).record
     assert result.load is not None
     seen = result.load.probe
     assert seen is not None

@@ -9,7 +9,7 @@ from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.core.errors import OutputError, PacelineWarning
 from paceline.core.findings import Finding
 from paceline.core.redaction import redact
-from paceline.engine import session
+from paceline.engine import runs
 from paceline.engine.request import LoadNow, Observer, Run, RunRequest, Unobserved
 from paceline.judge.comparison import Comparison, compare
 from paceline.judge.result import TestResult, judge
@@ -66,7 +66,7 @@ class Suite:
         try:
             if (earlier := self._resumed(request)) is not None:
                 return earlier
-            return self._conclude(session.run(request, self.clock, self._observer), threshold, noted)
+            return self._conclude(runs.run(request, self.clock, self._observer), threshold, noted)
         finally:
             self._running.discard(request.name)
 
@@ -76,7 +76,7 @@ class Suite:
         try:
             if (earlier := self._resumed(request)) is not None:
                 return earlier
-            return self._conclude(await session.arun(request, self.clock, self._observer), threshold, noted)
+            return self._conclude(await runs.arun(request, self.clock, self._observer), threshold, noted)
         finally:
             self._running.discard(request.name)
 

@@ -69,7 +69,7 @@ class Progress:
             return
         p50, p95, p99 = (format_ms(load.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
         self._write(
-            f"{_bar(share, 10)} {load.elapsed_s:3.0f} s  {format_count(load.per_second)}/s  "
+            f"{_bar(share, 10)} {load.elapsed_s:5.1f} s  {format_count(load.per_second)}/s  "
             f"p50 {p50}  p95 {p95}  p99 {p99}  "
             f"{counted(load.errors, 'error')}  {load.in_flight:,} in flight"
         )

@@ -14,7 +14,7 @@ from paceline.core.redaction import redact
 from paceline.engine.child_process import LENGTH_BYTES, Failed, Message, Progress, Window
 from paceline.engine.observation import Observation
 from paceline.engine.request import LoadNow, RunRequest
-from paceline.engine.session import run_here
+from paceline.engine.runs import run_here
 from paceline.records.run_record import RunRecord
 
 _OBJECTS_PER_COLLECTION = 50_000

@@ -22,7 +22,6 @@ _TICK_S = 0.1
 _MOST_NS = (1 << 63) - 1
 _NOW_NS = 1_000_000_000  # what is shown as now: the last second
 _FOLD_AT = 1_024  # attempts
-_FOLD_S = 0.4  # a display that looks twice a second sees something new each time
 _CPU_S = 1.0
 _SHORTEST_CPU_S = 0.2  # a last stretch shorter than that says little
 PAUSE_S = 0.1  # of a lane that could not connect: nobody knocks 10,000 times a second on a closed door
@@ -36,7 +35,7 @@ class LanesDrive(Drive):
         ready: those that were opened.
         load: how long or how often, by how many.
         clock: where the time comes from.
-        checkpoint: called ten times a second.
+        checkpoint: called at every tick.
         on_end: called when the last attempt has ended.
     """
 
@@ -60,7 +59,6 @@ class LanesDrive(Drive):
         self._cpu_mark = (clock.now_s(), clock.thread_cpu_s())
         self._all_ended = asyncio.Event()
         self._stopping = False
-        self._folded_s = 0.0
         super().__init__(load, clock, checkpoint, on_end)
 
     def begin(self) -> None:
@@ -101,11 +99,9 @@ class LanesDrive(Drive):
             return
 
     async def _fold_in_steps(self) -> None:
-        """Fold a long log, or one that has waited long, and let the loop go on in between."""
-        now_s = self.clock.now_s()
-        if len(self.log) < _FOLD_AT and now_s - self._folded_s < _FOLD_S:
+        """Fold a long log, and let the loop go on in between."""
+        if len(self.log) < _FOLD_AT:
             return
-        self._folded_s = now_s
         steps = self.exchanges.folding(self._taken())
         try:
             for _ in steps:
@@ -123,7 +119,7 @@ class LanesDrive(Drive):
         """Nothing more begins."""
 
     def tick(self, now_s: float) -> None:
-        """Ten times a second: record, look for what takes too long, tell who watches."""
+        """Every now and then: look for what takes too long, tell who watches."""
         self._note_cpu(now_s, _CPU_S)
         self.lanes.sweep(now_s)
         end_s = self.end_s
@@ -278,6 +274,7 @@ def load_now(drive: Drive, now_s: float) -> LoadNow | None:
     """How a load is doing at ``now_s``; None for what is no load over lanes."""
     if not isinstance(drive, LanesDrive):
         return None
+    drive.take_down()
     series = drive.recorder.series
     width = max(_NOW_NS // series.interval_ns, 1)
     elapsed_s = now_s - drive.origin_s

@@ -34,7 +34,7 @@ class OpenLoopDrive(LanesDrive):
     """
 
     open_loop = True
-    tick_s = 0.02
+    tick_s = 0.02  # a stretch that waits longer to be folded holds up what is due for longer
 
     def __init__(
         self,

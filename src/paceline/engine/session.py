@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import threading
 from collections.abc import Callable, Generator
 
-from paceline.core.clock import SYSTEM_CLOCK, Clock, measure_clock
+from paceline.core.clock import Clock, measure_clock
 from paceline.core.errors import MeasurementError
 from paceline.core.redaction import redact
 from paceline.core.units import NS_PER_S
@@ -17,9 +16,8 @@ from paceline.engine.lanes_drive import LanesDrive, load_now
 from paceline.engine.lanes_plan import LanesPlan
 from paceline.engine.loops import empty_loop_s, time_batches
 from paceline.engine.observation import Observation
-from paceline.engine.offload import arun_in_child, run_in_child
-from paceline.engine.request import Observer, Run, RunRequest, Unobserved
-from paceline.engine.tasks import TasksDrive, in_running_loop, loop_factory
+from paceline.engine.request import Observer, Run, RunRequest
+from paceline.engine.tasks import TasksDrive
 from paceline.engine.threads import ThreadsDrive
 from paceline.records.error_log import ErrorGroup, ErrorLog
 from paceline.records.run_record import Circumstances, Execution, RunRecord
@@ -31,121 +29,9 @@ from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, Fi
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
 _PROGRESS_S = 0.5
 _SLICE_S = 10.0
-_START_S = 1.0  # ample for a thread to begin
 
 
-def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
-    """Make the run, whatever the operation: coroutine functions get an event loop of their own.
-
-    Raises:
-        MeasurementError: ``setup`` raised, or the system gave no threads.
-        ConfigurationError: the target pids or the operation turned out not to be what they should be.
-    """
-    if request.own_process:
-        return run_in_child(request, clock, observer or Unobserved())
-    session = _Session(request, clock, observer or Unobserved())
-    session.foreign_loop = in_running_loop()
-    if not request.needs_loop:
-        session.run()
-    elif session.foreign_loop:
-        _in_a_thread(session)
-    else:
-        _in_own_loop(session)
-    if isinstance(session.stopped_by, asyncio.CancelledError):
-        session.stopped_by = KeyboardInterrupt()  # in a loop of our own nobody else cancels
-    return session.result()
-
-
-async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
-    """Make the run on the caller's loop; a synchronous operation runs in a thread meanwhile.
-
-    Raises:
-        MeasurementError: ``setup`` raised, or the system gave no threads.
-        ConfigurationError: the target pids or the operation turned out not to be what they should be.
-    """
-    if request.own_process:
-        return await arun_in_child(request, clock, observer or Unobserved())
-    session = _Session(request, clock, observer or Unobserved())
-    if request.needs_loop:
-        await session.arun()
-    else:
-        await _beside_the_loop(session)
-    return session.result()
-
-
-def run_here(request: RunRequest, clock: Clock, observer: Observer, observation: Observation, stops: int) -> Run:
-    """Make the run on an event loop of this process, which does nothing else.
-
-    Args:
-        request: what to run.
-        clock: where the time comes from.
-        observer: who watches.
-        observation: of the window.
-        stops: descriptor; that it can be read, or has been closed, ends the run as an interrupt would.
-    """
-    session = _Session(request, clock, observer, observation)
-
-    async def until_stopped() -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_reader(stops, session.interrupt)
-        try:
-            await session.arun()
-        finally:
-            loop.remove_reader(stops)
-
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(until_stopped())
-    return session.result()
-
-
-async def _beside_the_loop(session: "_Session") -> None:
-    """Drive a synchronous operation in a thread; a cancellation ends it at its next checkpoint."""
-    running = asyncio.ensure_future(asyncio.to_thread(session.run))
-    try:
-        await asyncio.shield(running)
-    except asyncio.CancelledError as stop:
-        session.stop_from_outside(stop)
-        await running
-
-
-def _in_own_loop(session: "_Session") -> None:
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        try:
-            runner.run(session.arun())
-        except KeyboardInterrupt as stop:
-            # A signal that hit the loop itself rather than the measuring task.
-            if not session.rescue(stop):
-                raise
-
-
-def _in_a_thread(session: "_Session") -> None:
-    failure: list[BaseException] = []
-    # Not Thread.join: before Python 3.13 an interrupted one takes the thread for ended while it still runs.
-    begun, ended = threading.Event(), threading.Event()
-
-    def body() -> None:
-        begun.set()
-        try:
-            _in_own_loop(session)
-        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
-            failure.append(error)
-        finally:
-            ended.set()
-
-    thread = threading.Thread(target=body, name="paceline-own-loop", daemon=True)
-    try:
-        thread.start()
-        ended.wait()
-    except KeyboardInterrupt as stop:
-        session.stop_from_outside(stop)
-        if not begun.wait(_START_S):
-            raise  # it came before there was a thread: nothing was measured
-        ended.wait()
-    if failure:
-        raise session.stopped_by or failure[0]
-
-
-class _Session:
+class Session:
     """The state of one run. Sync and async differ only in who awaits."""
 
     def __init__(
@@ -179,11 +65,13 @@ class _Session:
     # Around the attempts.
 
     def set_up(self) -> None:
+        """Call ``setup``."""
         with could_not_run("setup"):
             if self._around.setup is not None:
                 self._around.setup()
 
     def tear_down(self) -> None:
+        """Call ``teardown``; what it raises becomes a finding."""
         try:
             if self._around.teardown is not None:
                 self._around.teardown()
@@ -193,6 +81,7 @@ class _Session:
             self._teardown_error = group_of(error)
 
     def run(self) -> None:
+        """Make the run on this thread."""
         self.set_up()
         try:
             for drive in self.drives():
@@ -203,6 +92,7 @@ class _Session:
             self.tear_down()
 
     async def arun(self) -> None:
+        """Make the run on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._task = asyncio.current_task()
         self._event_loop = type(self._loop).__module__
@@ -349,6 +239,7 @@ class _Session:
             self._observer.partial(self._record(drive, partial=True))
 
     def result(self) -> Run:
+        """What came of it."""
         return Run(self._record(self._measured), self.stopped_by)
 
     def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:

@@ -9,7 +9,7 @@ import pytest
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import MeasurementError
-from paceline.engine import call_lanes, session
+from paceline.engine import call_lanes, runs
 from paceline.engine.call_lanes import CallLanes
 from paceline.engine.request import Run, RunRequest
 from paceline.records.outcome import Outcome
@@ -36,7 +36,7 @@ def _nothing_is_left() -> Iterator[None]:
 
 def run(operation: Callable[[], Any], workload: Workload, *, warmup_s: float = 0.0) -> Run:
     target = CallTarget(operation)
-    return session.run(RunRequest("load", TestType.CONCURRENT_LOAD, target, workload, warmup_s=warmup_s))
+    return runs.run(RunRequest("load", TestType.CONCURRENT_LOAD, target, workload, warmup_s=warmup_s))
 
 
 def coroutine(work: Callable[[], Any]) -> Callable[[], Any]:

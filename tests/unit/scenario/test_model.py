@@ -9,7 +9,7 @@ import pytest
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest
-from paceline.engine.session import run as run_load
+from paceline.engine.runs import run as run_load
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import Execution, RunRecord, TestType
 from paceline.scenario.answer import Answer

@@ -327,7 +327,7 @@ def test_what_tls_hands_out_after_an_abort_is_nobodys() -> None:
     wire = Wire()
     wire.send()
     wire.receive(b"nothing")
-    wire.connection.get_buffer(-1)[:2] = b"ok"
+    memoryview(wire.connection.get_buffer(-1))[:2] = b"ok"
     wire.connection.buffer_updated(2)
     assert wire.peer.told == [MALFORMED]
 

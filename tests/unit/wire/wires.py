@@ -16,7 +16,10 @@ GET = Prepared(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n", 0, is_head=False, repeat
 HEAD = Prepared(b"HEAD / HTTP/1.1\r\nHost: here\r\n\r\n", 0, is_head=True, repeatable=True)
 # More than any socket takes at once.
 POST = Prepared(
-    b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000, 0, is_head=False, repeatable=False
+    b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 20000\r\n\r\n" + b"x" * 20_000,
+    0,
+    is_head=False,
+    repeatable=False,
 )
 OK = "ok"
 LOST = "lost"
@@ -98,7 +101,7 @@ class Wire:
                 part = piece[start : start + BUFFER_BYTES]
                 if self.transport.aborted:
                     return
-                self.connection.get_buffer(-1)[: len(part)] = part
+                memoryview(self.connection.get_buffer(-1))[: len(part)] = part
                 self.connection.buffer_updated(len(part))
 
     def end(self, end: End) -> None:

@@ -1,0 +1,124 @@
+"""Making a run where it belongs: on the caller's thread, on a loop, beside one, or in a process of its own."""
+
+import asyncio
+import threading
+
+from paceline.core.clock import SYSTEM_CLOCK, Clock
+from paceline.engine.observation import Observation
+from paceline.engine.offload import arun_in_child, run_in_child
+from paceline.engine.request import Observer, Run, RunRequest, Unobserved
+from paceline.engine.session import Session
+from paceline.engine.tasks import in_running_loop, loop_factory
+
+_START_S = 1.0  # ample for a thread to begin
+
+
+def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+    """Make the run, whatever the operation: coroutine functions get an event loop of their own.
+
+    Raises:
+        MeasurementError: ``setup`` raised, or the system gave no threads.
+        ConfigurationError: the target pids or the operation turned out not to be what they should be.
+    """
+    if request.own_process:
+        return run_in_child(request, clock, observer or Unobserved())
+    session = Session(request, clock, observer or Unobserved())
+    session.foreign_loop = in_running_loop()
+    if not request.needs_loop:
+        session.run()
+    elif session.foreign_loop:
+        _in_a_thread(session)
+    else:
+        _in_own_loop(session)
+    if isinstance(session.stopped_by, asyncio.CancelledError):
+        session.stopped_by = KeyboardInterrupt()  # in a loop of our own nobody else cancels
+    return session.result()
+
+
+async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+    """Make the run on the caller's loop; a synchronous operation runs in a thread meanwhile.
+
+    Raises:
+        MeasurementError: ``setup`` raised, or the system gave no threads.
+        ConfigurationError: the target pids or the operation turned out not to be what they should be.
+    """
+    if request.own_process:
+        return await arun_in_child(request, clock, observer or Unobserved())
+    session = Session(request, clock, observer or Unobserved())
+    if request.needs_loop:
+        await session.arun()
+    else:
+        await _beside_the_loop(session)
+    return session.result()
+
+
+def run_here(request: RunRequest, clock: Clock, observer: Observer, observation: Observation, stops: int) -> Run:
+    """Make the run on an event loop of this process, which does nothing else.
+
+    Args:
+        request: what to run.
+        clock: where the time comes from.
+        observer: who watches.
+        observation: of the window.
+        stops: descriptor; that it can be read, or has been closed, ends the run as an interrupt would.
+    """
+    session = Session(request, clock, observer, observation)
+
+    async def until_stopped() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(stops, session.interrupt)
+        try:
+            await session.arun()
+        finally:
+            loop.remove_reader(stops)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(until_stopped())
+    return session.result()
+
+
+async def _beside_the_loop(session: Session) -> None:
+    """Drive a synchronous operation in a thread; a cancellation ends it at its next checkpoint."""
+    running = asyncio.ensure_future(asyncio.to_thread(session.run))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError as stop:
+        session.stop_from_outside(stop)
+        await running
+
+
+def _in_own_loop(session: Session) -> None:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        try:
+            runner.run(session.arun())
+        except KeyboardInterrupt as stop:
+            # A signal that hit the loop itself rather than the measuring task.
+            if not session.rescue(stop):
+                raise
+
+
+def _in_a_thread(session: Session) -> None:
+    failure: list[BaseException] = []
+    # Not Thread.join: before Python 3.13 an interrupted one takes the thread for ended while it still runs.
+    begun, ended = threading.Event(), threading.Event()
+
+    def body() -> None:
+        begun.set()
+        try:
+            _in_own_loop(session)
+        except BaseException as error:  # noqa: BLE001  # raised again in the caller's thread
+            failure.append(error)
+        finally:
+            ended.set()
+
+    thread = threading.Thread(target=body, name="paceline-own-loop", daemon=True)
+    try:
+        thread.start()
+        ended.wait()
+    except KeyboardInterrupt as stop:
+        session.stop_from_outside(stop)
+        if not begun.wait(_START_S):
+            raise  # it came before there was a thread: nothing was measured
+        ended.wait()
+    if failure:
+        raise session.stopped_by or failure[0]
