@@ -9,10 +9,7 @@ import json
 import os
 import threading
 
-from paceline import PerformanceTestFramework, PerformanceThreshold
-from paceline.scenario.model import Scenario
-from paceline.scenario.user import User
-from paceline.workload.models import ClosedLoop
+from paceline import ClosedLoop, PerformanceTestFramework, PerformanceThreshold, Scenario, User
 
 RECORDS = 1_000
 

@@ -25,6 +25,7 @@ _MOST_BODY_BYTES = 100_000_000
     "-c", "--connections", type=int, help=f"Kept open, one request in flight on each.  [default: {DEFAULT_CONNECTIONS}]"
 )
 @load_options
+@click.option("--name", metavar="TEXT", help="Of the test in reports and baselines.  [default: method and path]")
 @click.option("-X", "--method", metavar="METHOD", help="[default: GET; POST with a body]")
 @click.option("-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Sent along. Repeatable.")
 @click.option("--data", metavar="TEXT|@FILE", help="Body: a text, or the content of a file.")
@@ -59,6 +60,7 @@ def command(
     warmup_s: float | None,
     seed: int,
     target_pids: tuple[int, ...],
+    name: str | None,
     method: str | None,
     headers: tuple[str, ...],
     data: str | None,
@@ -90,12 +92,16 @@ def command(
     """Put a load on an HTTP/1.1 endpoint and say what it does under it.
 
     \b
-    paceline http http://localhost:8000/records -c 50 -d 30s -t 'p(99)<200ms'
+    paceline http http://localhost:8000/records -c 50 -d 30s -t 'p(99)<200ms' -t 'error_rate<1%'
     paceline http http://localhost:8000/records --rate 500/s -c 100
     paceline http 'http://localhost:8000/records/{{id}}' --rows ids.csv --stage 30s:500/s
 
     Connections are a closed loop: each sends its next request when the last is answered, so a slow server gets less
-    load. --rate is an open loop: requests are due at their time, and latency counts from then.
+    load. --rate is an open loop: requests are due at their time, and latency counts from then; -c says how many can be
+    under way at once. Errors count in error_rate, not in latency.
+
+    Exit codes: 0 all held, 1 a limit is broken or every attempt failed, 2 interrupted, 3 could not run, 4 wrong use,
+    6 the run supports no verdict.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     workload = workload_of(
@@ -123,7 +129,7 @@ def command(
         **body,
     )
     request = load_request(
-        target.text,
+        target.part_names[0] if name is None else name,
         target,
         workload,
         {},

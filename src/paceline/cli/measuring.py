@@ -87,7 +87,8 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
                 _show_and_save(framework, options)
             clean = stopped_by is None
         finally:
-            _close(journal, measured=bool(framework.results or finished), clean=clean)
+            measured = any(result.metrics.iterations for result in (*framework.results, *finished))
+            _close(journal, measured=measured, clean=clean)
     if isinstance(stopped_by, PacelineError):
         raise stopped_by
     return exit_code_of(framework.results, interrupted=stopped_by is not None, strict=options.strict)

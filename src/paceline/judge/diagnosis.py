@@ -133,7 +133,8 @@ def _host_busy(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
         seen=f"The machine was full ({host:.0f} % of {capacity:.0f} %), {others:.0f} % of it by other processes.",
         why="Attempts waited for a core, which is in their latency"
         + (", and whether the workers waited for the interpreter lock cannot be told." if several else "."),
-        advice="Measure while nothing else runs; name the server's pid in target_pids if it is one of the others.",
+        advice="Measure while nothing else runs"
+        + ("." if usage.targets else "; name the server's pid in target_pids if it is one of the others."),
     )
 
 
@@ -272,7 +273,8 @@ def _too_few_samples(record: RunRecord, threshold: PerformanceThreshold | None) 
             code="few-samples",
             seen=f"{' and '.join(f'p{p:g}' for p in weak)} of {counted(count, 'sample')}.",
             why=f"Fewer than {_TAIL_SAMPLES} samples lie beyond it: the figure is mostly chance.",
-            advice=f"Ask for at least {needed:,} iterations to rely on p{weak[-1]:g}.",
+            advice=f"It takes {needed:,} to rely on p{weak[-1]:g}: "
+            + ("ask for more iterations." if record.definition.duration_s is None else "measure longer."),
         )
 
 

@@ -15,6 +15,7 @@ from paceline.records.run_record import Execution, RunRecord
 
 _OWN_GENERATOR = frozenset({Execution.CONNECTIONS, Execution.USERS})  # an event loop that runs no code of the target
 _BUSY_PERCENT = 90.0  # of a core: beyond that answers queue up in front of the generator
+_HALF_BUSY_PERCENT = 50.0
 _LAG_SHARE = 0.1  # of the median latency
 # What the timers of an idle machine make at p99. A tenth of a median below 2.5 ms would call every generator saturated.
 _SHORTEST_LAG_NS = 250_000
@@ -64,7 +65,9 @@ def _generator_saturated(record: RunRecord, load: LoadRecord, metrics: Performan
             code="generator-saturated",
             seen=f"The load generator {' and '.join(seen)}.",
             why="What it adds itself, by sending and reading late, is in the latencies, and the server may do better.",
-            advice="Ask for less load, or give the generator a core that nothing else uses.",
+            advice="Ask for less load, or give the generator a core that nothing else uses."
+            if busiest > _HALF_BUSY_PERCENT
+            else "The generator itself was hardly busy: something else had its core. Measure while nothing else runs.",
             serious=True,
         )
 

@@ -11,7 +11,9 @@ from paceline.scenario.user import Script, User
 from paceline.wire.failure import TIMEOUT
 from paceline.workload.models import seconds_from_zero
 
-RUN = "(user function)"  # the part of errors that are no request's
+# The parts of errors that are no request's.
+RUN = "(user function)"
+ON_START = "(on_start)"
 _PAUSE_S = 0.1  # before on_start is tried again
 
 
@@ -129,9 +131,9 @@ class UserLane:
             sink.part(refused.request.part)
             sink.failed(self, refused.start_s, refused.end_s, refused.end, refused.kind, refused.message, pause=True)
 
-    def _raise(self, error: BaseException) -> None:
+    def _raise(self, error: BaseException, part: str = RUN) -> None:
         sink = self._lanes.sink
-        sink.part(self._lanes.requests.part(RUN))
+        sink.part(self._lanes.requests.part(part))
         sink.raised(self, self._begun_s, self._lanes.now_s(), error)
 
     async def _start(self, user: User, client: Client) -> bool:
@@ -162,7 +164,7 @@ class UserLane:
         if error is None:
             self._lanes.sink.released(self)
         else:
-            self._raise(error)
+            self._raise(error, ON_START)
         return False
 
     async def _think(self, seconds: float) -> None:

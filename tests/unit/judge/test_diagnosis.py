@@ -390,7 +390,7 @@ def test_few_samples(samples: int, threshold: PerformanceThreshold | None, seen:
         assert finding.seen.startswith(str(seen))
         assert finding.why == "Fewer than 10 samples lie beyond it: the figure is mostly chance."
         weakest = str(seen).split(" of ")[0].split(" and ")[-1]
-        assert finding.advice == f"Ask for at least {needed:,} iterations to rely on {weakest}."
+        assert finding.advice == f"It takes {needed:,} to rely on {weakest}: ask for more iterations."
         assert not finding.serious
 
 
