@@ -115,6 +115,13 @@ def test_a_killed_child_is_an_error_that_names_the_signal(url: str) -> None:
         runs.run(load(url), observer=Watching(lambda: os.kill(the_child(), signal.SIGKILL)))
 
 
+def test_a_child_that_does_not_end_is_killed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offload, "_LONGER_S", 1.0)
+    asked = replace(load(url, ClosedLoop(2, 0.5)), target=HttpTarget(url, timeout_s=0.5))
+    with pytest.raises(MeasurementError, match="did not end by itself and was killed"):
+        raise runs.run(asked, observer=Watching(lambda: os.kill(the_child(), signal.SIGSTOP))).stopped_by or SystemError
+
+
 def test_what_a_killed_child_had_told_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = runs.run(load(url, FixedIterations(10)))
     lines = child_process._START.replace("from paceline.engine.child", "import paceline.engine.session as s; "
@@ -325,10 +332,10 @@ def test_messages_survive_an_interrupt(url: str) -> None:
 
 def test_a_probe_sees_the_same_server(url: str) -> None:
     prober = Prober(load(f"{url}/slow", ClosedLoop(2, 5.0), probe_per_second=100.0))
-    prober.open()
+    prober.open(2_000.0)
     prober.close()
     prober.end()
-    result = runs.run(load(url, ClosedLoop(2, 0.6), probe_per_second=100.0)).record
+    result = runs.run(load(url, ClosedLoop(2, 0.6), probe_per_second=100.0, warmup_s=0.2)).record
     assert result.load is not None
     seen = result.load.probe
     assert seen is not None

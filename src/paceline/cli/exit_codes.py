@@ -6,8 +6,18 @@ from enum import IntEnum
 from paceline.judge.comparison import Verdict
 from paceline.judge.result import TestResult, TestStatus
 
-# Whose figures show the measuring process rather than the target: they support no verdict.
-_GENERATOR_BOUND = frozenset({"interpreter-lock", "event-loop-saturated", "generator-saturated"})
+# Whose figures show the measuring process rather than the target, or another load than was asked for.
+_NO_VERDICT = frozenset(
+    {
+        "arrivals-dropped",
+        "event-loop-saturated",
+        "generator-saturated",
+        "interpreter-lock",
+        "load-not-delivered",
+        "outage",
+        "probe-disagrees",
+    }
+)
 
 
 class ExitCode(IntEnum):
@@ -42,7 +52,7 @@ def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, st
 
 def _without_verdict(result: TestResult, *, strict: bool) -> bool:
     judged = result.threshold is not None or result.comparison is not None
-    if judged and any(finding.code in _GENERATOR_BOUND for finding in result.findings):
+    if judged and any(finding.code in _NO_VERDICT for finding in result.findings):
         return True
     inconclusive = result.comparison is not None and result.comparison.verdict is Verdict.INCONCLUSIVE
     return strict and (inconclusive or result.status is TestStatus.WARNING)

@@ -7,7 +7,7 @@ import click
 
 from paceline.campaign.load import load_request
 from paceline.cli.display import Progress
-from paceline.cli.load_options import DEFAULT_CONNECTIONS, DEFAULT_WARMUP_S, StageList, load_options, workload_of
+from paceline.cli.load_options import DEFAULT_CONNECTIONS, StageList, default_warmup_s, load_options, workload_of
 from paceline.cli.measuring import OutputOptions, measure
 from paceline.cli.options import FILE, duration, output_options
 from paceline.core.errors import ConfigurationError
@@ -133,7 +133,7 @@ def command(
         target,
         workload,
         {},
-        warmup_s=DEFAULT_WARMUP_S if warmup_s is None else warmup_s,
+        warmup_s=default_warmup_s(requests) if warmup_s is None else warmup_s,
         target_pids=target_pids,
         probe=False if no_probe else None,
     )

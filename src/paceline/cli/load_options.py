@@ -85,11 +85,16 @@ def load_options(command: _Command) -> _Command:
         ),
         click.option(
             "-w", "--warmup", "warmup_s", metavar="TIME", callback=_warmup,
-            help="The same load before that, not counted; 0 for none.  [default: 1s]",
+            help="The same load before that, not counted; 0 for none.  [default: 1s; none with -n]",
         ),
         click.option("--seed", type=int, default=0, show_default=True, help="Of whatever is drawn at random."),
         click.option("--target-pid", "target_pids", type=int, multiple=True, help="Process to observe. Repeatable."),
     )  # fmt: skip
+
+
+def default_warmup_s(requests: int | None) -> float:
+    """A number of requests is a promise: nothing is sent beside it."""
+    return DEFAULT_WARMUP_S if requests is None else 0.0
 
 
 def _warmup(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:

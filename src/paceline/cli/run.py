@@ -1,7 +1,8 @@
 """``paceline run``: the scenarios of a Python file."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,8 @@ from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.scenario.files import FileScenario, load_scenarios
 from paceline.scenario.model import Scenario
-from paceline.workload.models import Workload
+from paceline.workload.description import describe
+from paceline.workload.models import FixedIterations, Workload
 
 
 @click.command("run")
@@ -56,14 +58,22 @@ def command(
     paceline run shop.py -c 200 -d 1m -t 'p(95)<300ms'
     paceline run shop.py --scenario checkout --rate 50/s
 
-    Load and limits are the scenario's own unless they are given here. -n counts iterations.
+    Load and limits are the scenario's own unless they are given here: -c and -d change them, --rate, --stage and -n
+    (iterations) put another load in their place.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
-    load = (users, duration_s, requests, per_second, stage_list, think_time_s, max_in_flight)
-    given = None
-    if any(each is not None for each in load) or poisson:
-        given = workload_of(*load, seed, poisson=poisson)
-    runs = [_run_of(file, scenario, given, thresholds, warmup_s, target_pids) for scenario in _chosen(file, names)]
+    load = (requests, per_second, stage_list, think_time_s, max_in_flight)
+    is_new = poisson or any(each is not None for each in load)
+
+    def workload(scenario: Scenario) -> Workload:
+        if is_new:
+            return workload_of(users, duration_s, *load, seed, poisson=poisson)
+        return _own_load(scenario, users, duration_s)
+
+    runs = [
+        _run_of(file, scenario, workload(scenario), thresholds, warmup_s, target_pids)
+        for scenario in _chosen(file, names)
+    ]
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         for request, threshold in runs:
@@ -81,21 +91,43 @@ def _chosen(file: Path, names: tuple[str, ...]) -> list[Scenario]:
     return [scenario for name, scenario in found.items() if not names or name in names]
 
 
+def _own_load(scenario: Scenario, users: int | None, duration_s: float | None) -> Workload:
+    """The scenario's own load, with so many users and so long where that is said.
+
+    Raises:
+        ConfigurationError: its load has no such thing.
+    """
+    own = scenario.workload
+    if own is None or (users is None and duration_s is None):
+        return own or workload_of(users, duration_s, None, None, None, None, None, 0, poisson=False)
+    changes: dict[str, Any] = {}
+    if users is not None:
+        changes["workers" if isinstance(own, FixedIterations) else "users"] = users
+    if duration_s is not None:
+        changes["duration_s"] = duration_s
+    known = {field.name for field in fields(own)}
+    if not changes.keys() <= known:
+        raise ConfigurationError(
+            f"the load of scenario {scenario.name!r} is {describe(own)}: it has no "
+            f"{', '.join(changes.keys() - known)} of its own that could be changed; say the whole load"
+        )
+    return replace(own, **changes)
+
+
 def _run_of(
     file: Path,
     scenario: Scenario,
-    given: Workload | None,
+    workload: Workload,
     thresholds: tuple[str, ...],
     warmup_s: float | None,
     target_pids: tuple[int, ...],
 ) -> tuple[RunRequest, PerformanceThreshold | None]:
     """A scenario's run and limits: its own, and what the options say."""
-    own = scenario.workload or workload_of(None, None, None, None, None, None, None, 0, poisson=False)
     request = load_request(
         str(scenario.name),
         # The users live in a process of their own, which loads the file again.
         FileScenario(str(file), str(scenario.name), scenario.text),
-        given or own,
+        workload,
         {},
         warmup_s=scenario.warmup_s if warmup_s is None else warmup_s,
         target_pids=target_pids,

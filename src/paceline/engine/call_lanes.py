@@ -16,6 +16,7 @@ MOST_TASKS = 10_000
 MOST_THREADS = 256  # at once: more of them mostly wait for the interpreter lock
 GRACE_S = 30.0  # for what is under way when the load ends
 _END = 0  # what a thread is told instead of the number of its next attempt
+_DEAF_S = 5.0  # for a cancelled attempt to end
 _END_S = 0.2  # for all threads that are told to end
 
 
@@ -220,7 +221,8 @@ class CallLanes:
         for task in tasks:
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks)
+            _, deaf = await asyncio.wait(tasks, timeout=_DEAF_S)
+            self.abandoned += len(deaf)  # they swallow their cancellation
 
     def traffic(self, first_byte: Latency) -> None:
         """A callable's traffic is not seen."""

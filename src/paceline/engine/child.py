@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from paceline.core.clock import SYSTEM_CLOCK
-from paceline.core.errors import MeasurementError, PacelineError
+from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
 from paceline.engine.child_process import LENGTH_BYTES, Failed, Message, Progress, Window
 from paceline.engine.observation import Observation
@@ -18,6 +18,9 @@ from paceline.engine.runs import run_here
 from paceline.records.run_record import RunRecord
 
 _OBJECTS_PER_COLLECTION = 50_000
+
+
+_OWN_FILES = 40  # that the process itself may need
 
 
 class _Pipe:
@@ -55,10 +58,12 @@ def main(descriptor: int) -> None:
     pipe = _Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
-        if cpus is not None:
+        if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
-        raise_open_files_limit()
-        observation = Observation(SYSTEM_CLOCK, sampling=False, tell=lambda is_open: pipe.send(Window(is_open)))
+        raise_open_files_limit(request.workers)
+        observation = Observation(
+            SYSTEM_CLOCK, sampling=False, tell=lambda is_open, seen: pipe.send(Window(is_open, seen))
+        )
         # What was imported lives as long as the process: looking through it again would only stop the load.
         gc.collect()
         gc.freeze()
@@ -82,10 +87,20 @@ def _order(data: bytes) -> tuple[RunRequest, Sequence[int] | None]:
     return request, cpus
 
 
-def raise_open_files_limit() -> None:
-    """Use all the descriptors this process is allowed: a connection takes one each."""
+def raise_open_files_limit(connections: int) -> None:
+    """Use all the descriptors this process is allowed: a connection takes one each.
+
+    Raises:
+        ConfigurationError: they are not enough for ``connections``.
+    """
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
+    if hard not in {soft, resource.RLIM_INFINITY}:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    if soft != resource.RLIM_INFINITY and connections + _OWN_FILES > soft:
+        raise ConfigurationError(
+            f"{connections:,} connections need {connections + _OWN_FILES:,} open files, and this process may have "
+            f"{soft:,}: raise the limit with 'ulimit -n', or ask for fewer"
+        )

@@ -6,6 +6,7 @@ Not a fork, which inherits threads' locks; not multiprocessing, whose spawn woul
 import contextlib
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,9 +33,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From the child: the measured window opens, or is over."""
+    """From the child: the measured window opens, or is over.
+
+    Attributes:
+        is_open: whether it opens.
+        seen_per_second: attempts a second in the warm-up before it; 0 without one.
+    """
 
     is_open: bool
+    seen_per_second: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +66,18 @@ class Child:
 
     def __init__(self, cpus: Sequence[int] | None = None) -> None:
         self._cpus = cpus
+        has_stderr = _has_descriptor(sys.stderr)
         reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, these modules
                 [sys.executable, "-c", _START, str(writing), *sys.path],
                 stdin=subprocess.PIPE,
-                stdout=sys.stderr.fileno() if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+                # Never a closed descriptor: event loops take the numbers 0 to 2 for what they should be.
+                stdout=sys.stderr.fileno() if has_stderr else subprocess.DEVNULL,
+                stderr=None if has_stderr else subprocess.DEVNULL,
                 pass_fds=(writing,),
+                # A group of its own: a Ctrl-C is the parent's to deal with, and what the child forks ends with it.
+                start_new_session=True,
             )
         except OSError as error:
             os.close(reading)
@@ -130,14 +142,15 @@ class Child:
         try:
             return self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.kill()
             return self._process.wait()
         finally:
             self._messages.close()
 
     def kill(self) -> None:
-        """End it at once; :meth:`end` is still to be called."""
-        self._process.kill()
+        """End it and what it has forked at once; :meth:`end` is still to be called."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
 
 
 def _has_descriptor(stream: object) -> bool:

@@ -18,7 +18,8 @@ class Observation:
         clock: where the time comes from.
         target_pids: processes of interest besides this one.
         sampling: whether CPU, memory and disk are sampled; a load's own process leaves that to its parent.
-        tell: called with True when the window opens and with False when it is over.
+        tell: called with True when the window opens and with False when it is over, and with the attempts a second
+            of the warm-up.
 
     Attributes:
         started_at: when the window opened, ISO 8601, UTC.
@@ -36,7 +37,7 @@ class Observation:
         target_pids: Sequence[int] = (),
         *,
         sampling: bool = True,
-        tell: Callable[[bool], None] = lambda _: None,
+        tell: Callable[[bool, float], None] = lambda _, __: None,
     ) -> None:
         self._clock = clock
         self._sampler = Sampler(clock, target_pids) if sampling else None
@@ -48,11 +49,11 @@ class Observation:
         self.collections = Collections()
         self.own_cpu_s: float | None = None
 
-    def open(self) -> None:
-        """The window opens."""
+    def open(self, seen_per_second: float = 0.0) -> None:
+        """The window opens; the warm-up made so many attempts a second."""
         if self._sampler is not None:
             self._sampler.start()
-        self._tell(_OPEN)
+        self._tell(_OPEN, seen_per_second)
         self._collections_watch.start()
         self.started_at = utc_text(self._clock.utc_now())
         self._opened_at_cpu_s = self._clock.cpu_s()
@@ -64,6 +65,6 @@ class Observation:
         self.own_cpu_s = self._clock.cpu_s() - self._opened_at_cpu_s
         self._opened_at_cpu_s = None
         self.collections = self._collections_watch.stop()
-        self._tell(_OVER)
+        self._tell(_OVER, 0.0)
         if self._sampler is not None:
             self.usage = self._sampler.stop()

@@ -7,6 +7,7 @@ the p99 of its lag from 0.1 to 1.7 ms.
 import asyncio
 import contextlib
 import signal
+import threading
 from dataclasses import replace
 
 from paceline.core.clock import Clock
@@ -19,6 +20,10 @@ from paceline.engine.request import Observer, Run, RunRequest
 from paceline.records.load import Probe
 from paceline.records.run_record import RunRecord
 from paceline.sysmon.fingerprint import this_machine
+from paceline.workload.models import FixedIterations
+
+_GRACE_S = 30.0  # of targets that do not say how long a request may take
+_LONGER_S = 15.0  # for starting, connecting and reporting
 
 
 def run_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
@@ -96,6 +101,7 @@ class _Offloaded:
         self._failed: Failed | None = None
         self._partial: RunRecord | None = None
         self._stopped_by: BaseException | None = None
+        self._overdue = False
 
     def interrupt(self, stop: BaseException) -> None:
         """From another thread: end the run early."""
@@ -122,10 +128,33 @@ class _Offloaded:
             )
             if self._stopped_by is not None:
                 child.stop()  # interrupted before there was a child to stop
-            self._listen(child)
+            watchdog = self._watchdog(child)
+            try:
+                self._listen(child)
+            finally:
+                watchdog.cancel()
         finally:
             code = self._wind_up(child)
         return self._result(code)
+
+    def _watchdog(self, child: Child) -> threading.Timer:
+        """Ends a child that does not end by itself: it was stopped, or code of the user's holds its event loop."""
+        workload = self._request.workload
+        plan_s = threading.TIMEOUT_MAX - 1
+        if not isinstance(workload, FixedIterations):
+            plan_s = self._request.warmup_s + workload.duration_s + 2 * self._grace_s() + _LONGER_S
+
+        def end() -> None:
+            self._overdue = True
+            child.kill()
+
+        watchdog = threading.Timer(min(plan_s, threading.TIMEOUT_MAX - 1), end)
+        watchdog.daemon = True
+        watchdog.start()
+        return watchdog
+
+    def _grace_s(self) -> float:
+        return float(getattr(self._request.target, "timeout_s", _GRACE_S))
 
     def _wind_up(self, child: Child) -> int:
         try:
@@ -143,6 +172,8 @@ class _Offloaded:
             try:
                 for message in child.messages():
                     self._take(message)
+                    if isinstance(message, Run | Failed):
+                        return  # its last; whatever keeps it alive is not waited for
             except KeyboardInterrupt as stop:
                 if self._stopped_by is not None:
                     child.kill()  # asked twice: what the child would still report is given up
@@ -159,7 +190,7 @@ class _Offloaded:
                 if message.is_open:
                     self._observation.open()
                     if self._prober is not None:
-                        self._prober.open()
+                        self._prober.open(message.seen_per_second)
                 else:
                     self._observation.close()
                     if self._prober is not None:
@@ -176,7 +207,7 @@ class _Offloaded:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         if self._ended is None:
-            reason = _how(code)
+            reason = "did not end by itself and was killed" if self._overdue else _how(code)
             if self._partial is None:
                 if self._stopped_by is not None:
                     raise self._stopped_by

@@ -85,13 +85,13 @@ class OpenLoopDrive(LanesDrive):
     def _arrive(self) -> None:
         """Begin all that is due, then sleep until the next."""
         now_s = self.clock.now_s
-        noticed_s = now_s()
+        noticed_s = 0.0
         for _ in range(_BURST):
             due_s = self._due_s
+            # Read for each: sending those before it is the generator's own time, not a wait for a connection.
+            noticed_s = now_s()
             if due_s > noticed_s:
-                noticed_s = now_s()
-                if due_s > noticed_s:
-                    break
+                break
             self._due_s = self.origin_s + next(self._offsets_s)
             self._admit(due_s, noticed_s)
         assert self._pacer is not None

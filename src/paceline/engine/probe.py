@@ -14,7 +14,7 @@ from paceline.engine.request import Run, RunRequest
 from paceline.records.load import Probe
 from paceline.targets.http import HttpTarget
 from paceline.workload.arrivals import expected_arrivals
-from paceline.workload.models import FixedIterations, Poisson, has_arrivals
+from paceline.workload.models import MOST_SEED, FixedIterations, Poisson, has_arrivals
 
 LEAST_DURATION_S = 5.0
 _PER_SECOND = 100.0
@@ -54,22 +54,31 @@ class Prober:
     def __init__(self, request: RunRequest) -> None:
         assert isinstance(request.target, HttpTarget)
         assert not isinstance(request.workload, FixedIterations)
-        per_second = request.probe_per_second
-        self._request = RunRequest(
-            name=f"{request.name} (probe)",
-            test_type=request.test_type,
-            target=replace(request.target, connections=_CONNECTIONS, seed=request.target.seed + 1),
-            # It is stopped when the load's window closes: its own plan only has to be longer than that.
-            workload=Poisson(per_second, 2 * request.workload.duration_s + 60, seed=1),
-        )
+        per_second = request.probe_per_second  # of a closed loop: at most
+        # A closed loop that waits for its answers has few connections' worth of room beside it.
+        connections = _CONNECTIONS if has_arrivals(request.workload) else 1
+        self._target = replace(request.target, connections=connections, seed=(request.target.seed + 1) % MOST_SEED)
+        self._load = request
+        # It is stopped when the load's window closes: its own plan only has to be longer than that.
+        self._duration_s = 2 * request.workload.duration_s + 60
         self._per_second = per_second
         self._run: Run | None = None
         self._reading = threading.Thread(target=self._read, name="paceline-probe", daemon=True)
         self._child = Child(_cores()[-1:])
 
-    def open(self) -> None:
-        """The load's window opens."""
-        self._child.order(self._request)
+    def open(self, seen_per_second: float) -> None:
+        """The load's window opens; its warm-up made so many attempts a second."""
+        if not has_arrivals(self._load.workload):
+            self._per_second = min(self._per_second, _SHARE * seen_per_second)
+        if self._per_second < _LEAST_PER_SECOND:
+            return
+        request = RunRequest(
+            name=f"{self._load.name} (probe)",
+            test_type=self._load.test_type,
+            target=self._target,
+            workload=Poisson(self._per_second, self._duration_s, seed=1),
+        )
+        self._child.order(request)
         self._reading.start()
 
     def close(self) -> None:

@@ -66,7 +66,12 @@ def run_here(request: RunRequest, clock: Clock, observer: Observer, observation:
 
     async def until_stopped() -> None:
         loop = asyncio.get_running_loop()
-        loop.add_reader(stops, session.interrupt)
+
+        def stop() -> None:
+            loop.remove_reader(stops)  # a closed pipe can be read for ever
+            session.interrupt()
+
+        loop.add_reader(stops, stop)
         try:
             await session.arun()
         finally:

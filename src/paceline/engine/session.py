@@ -108,14 +108,21 @@ class Session:
                 assert isinstance(drive, TasksDrive | LanesDrive)
                 await drive.run()
         finally:
-            try:
-                if self._lanes is not None:
-                    self._abandoned_lanes = await self._lanes.close()
-                await acall(self._around.teardown)
-            except (KeyboardInterrupt, asyncio.CancelledError) as stop:
-                self.stopped_by = self.stopped_by or stop
-            except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
-                self._teardown_error = group_of(error)
+            await self._wind_up(self._close_lanes)
+            await self._wind_up(self._around.teardown)
+
+    async def _close_lanes(self) -> None:
+        if self._lanes is not None:
+            self._abandoned_lanes = await self._lanes.close()
+
+    async def _wind_up(self, function: Callable[[], object] | None) -> None:
+        """Call what belongs to the end; what it raises keeps nothing else from being called."""
+        try:
+            await acall(function)
+        except (KeyboardInterrupt, asyncio.CancelledError) as stop:
+            self.stopped_by = self.stopped_by or stop
+        except BaseException as error:  # noqa: BLE001  # becomes a finding: the measurement is valid all the same
+            self._teardown_error = self._teardown_error or group_of(error)
 
     def stop_from_outside(self, stop: BaseException) -> None:
         """From another thread: end the run as if it had been interrupted."""
@@ -156,12 +163,16 @@ class Session:
             self._empty_loop_ns = empty_loop_s(self._clock.now_s, self._calls_per_sample) * NS_PER_S
             expected_s = expected_s and expected_s * self._calls_per_sample
         self._measured = self._measured_drive(expected_s)
-        self._observation.open()
+        self._observation.open(self._warmup_per_second())
         try:
             yield self._measured
         finally:
             self._observation.close()
             self.stopped_by = self.stopped_by or self._measured.stopped_by
+
+    def _warmup_per_second(self) -> float:
+        warmup = self._warmup
+        return warmup.recorder.counts.attempts / warmup.elapsed_s if warmup is not None and warmup.elapsed_s else 0.0
 
     def _warmup_drive(self) -> Drive | None:
         workload = self._request.workload

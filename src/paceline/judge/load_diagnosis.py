@@ -27,6 +27,8 @@ _AFTERMATH_SHARE = 0.05  # of the plan's length
 _TYPICAL_ATTEMPTS = 2  # how many median service times the last answers may come after the plan
 _QUEUED_SHARE = 0.5  # of the time after the plan, spent by the longest waiting in the queue
 _CLOSED_SHARE = 0.01
+_OUTAGE_SHARE = 0.05  # of the plan's length
+_SHORTEST_OUTAGE_S = 0.3
 _BUSY_SHARES = (0.90, 1.02)  # of their time connections are busy: 0.96 to 1.0 by measurement, above 1 by no arithmetic
 _LEAST_ATTEMPTS = 1_000
 _PLAIN_CLOSED_LOOP = re.compile(r"[\d,]+ users? for [\d.,]+ s")  # without think time and stages
@@ -38,11 +40,9 @@ _LONGER, _LONGER_NS = 2.0, 1_000_000
 def diagnose_load(
     record: RunRecord, metrics: PerformanceMetrics, threshold: PerformanceThreshold | None
 ) -> tuple[Finding, ...]:
-    """Findings about ``record``, where it is of a load."""
+    """Findings about ``record``, where it is of a load, or of a closed loop that stalled."""
     load = record.load
-    if load is None:
-        return ()
-    found = [finding for check in _CHECKS for finding in check(record, load, metrics)]
+    found = [] if load is None else [finding for check in _CHECKS for finding in check(record, load, metrics)]
     return (*found, *_coordinated_omission(record, threshold))
 
 
@@ -143,6 +143,35 @@ def _queue_grew(arrivals: Arrivals, after_ns: float, duration_ns: float) -> bool
     usual_ns = 0.0 if math.isnan(median_ns) else _TYPICAL_ATTEMPTS * median_ns
     waited_ns = arrivals.connection_wait.moments.maximum
     return after_ns > _AFTERMATH_SHARE * duration_ns + usual_ns and waited_ns > _QUEUED_SHARE * after_ns
+
+
+def _outage(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -> Iterator[Finding]:
+    """A stretch without one ok attempt. A closed loop hardly tries meanwhile: its error rate stays small."""
+    del load
+    series, duration_s = record.series, record.definition.duration_s
+    if duration_s is None or not record.counts.ok:
+        return
+    longest, length, begin = (0, 0), 0, 0
+    for piece in series.slices:
+        if piece.ok:
+            length = 0
+            continue
+        if not length:
+            begin = piece.position
+        length = piece.position - begin + 1
+        longest = max(longest, (length, begin))
+    length_s, begin_s = (value * series.interval_ns / NS_PER_S for value in longest)
+    if length_s < max(_OUTAGE_SHARE * duration_s, _SHORTEST_OUTAGE_S):
+        return
+    yield Finding(
+        code="outage",
+        seen=f"For {length_s:.3g} s, from {begin_s:.3g} s on, no attempt was ok: all failed.",
+        why="Users who wait for their answers hardly try while nobody answers, so the error rate says less than the "
+        "clock: the service was away for so long.",
+        advice="Look at the first error and at the service's log of that moment; a rate of arrivals (ConstantRate, "
+        "--rate) counts everybody who would have come.",
+        serious=True,
+    )
 
 
 def _server_closes(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -> Iterator[Finding]:
@@ -275,6 +304,7 @@ _CHECKS: tuple[_Check, ...] = (
     _arrivals_dropped,
     _arrivals_late,
     _not_delivered,
+    _outage,
     _server_closes,
     _littles_law,
     _probe_disagrees,

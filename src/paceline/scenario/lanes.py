@@ -14,7 +14,7 @@ from paceline.scenario.lane import UserLane
 from paceline.scenario.user import Script
 from paceline.targets.lanes import Sink
 from paceline.wire.dial import Dialer
-from paceline.wire.failure import WireError
+from paceline.wire.failure import CLOSED, WireError
 from paceline.workload.models import MOST_WORKERS
 
 _OPENING = 100  # connections that are being opened at a time, as for an HTTP target
@@ -75,6 +75,10 @@ class ScenarioLanes:
         Raises:
             MeasurementError: not one connection could be opened; the message says why.
         """
+        try:
+            await self.dialer.resolve()
+        except WireError as failure:
+            raise MeasurementError(f"{failure.message} [{failure.kind}]") from failure
         self._lanes = [UserLane(self, number) for number in range(count)]
         waiting = iter(self._lanes)
         failures: list[WireError] = []
@@ -84,11 +88,13 @@ class ScenarioLanes:
                 try:
                     await lane.client.connect()
                 except WireError as failure:
+                    if failure.kind == CLOSED:
+                        continue  # it could be opened: what the server does then, each request will say
                     failures.append(failure)
                     return
 
         await asyncio.gather(*(open_some() for _ in range(min(count, _OPENING))))
-        if not any(lane.client.connections for lane in self._lanes):
+        if failures and not any(lane.client.connections for lane in self._lanes):
             raise MeasurementError(f"{failures[0].message} [{failures[0].kind}]")
         return self._lanes
 

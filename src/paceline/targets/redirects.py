@@ -5,6 +5,7 @@ from urllib.parse import urljoin
 
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
+from paceline.wire import framing
 from paceline.wire.endpoint import Endpoint, encode_target, split_url
 from paceline.wire.failure import REDIRECT, WireError
 from paceline.wire.request import IDEMPOTENT_METHODS, Prepared
@@ -30,6 +31,7 @@ def next_request(request: Prepared, status: int, answer: bytes, endpoint: Endpoi
     Raises:
         WireError: the place is on another server, or none at all.
     """
+    answer = framing.without_interim(answer)
     end = answer.find(_END_OF_HEAD)
     found = _LOCATION.search(answer, 0, end) if status in _STATUSES else None
     if found is None:

@@ -12,6 +12,7 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.load import Arrivals, LoadRecord, Probe, Traffic
 from paceline.records.metrics import metrics_of
 from paceline.records.run_record import Circumstances, Execution, RunRecord
+from paceline.records.time_series import TimeSeries, TimeSlice
 from tests.fakes import MS, S, make_arrivals, make_latency, make_load, make_record
 from tests.strategies import records, thresholds
 
@@ -295,3 +296,28 @@ class TestProbe:
 def test_what_is_no_load_is_not_looked_at() -> None:
     record = make_record((MS,) * 1_000 + (S,) * 5)
     assert _found("coordinated-omission", record) is None
+
+
+def _in_slices(ok: str) -> RunRecord:
+    """A load of 2 s in intervals of 0.1 s: ``x`` where nothing was ok, a blank where nothing ended."""
+    slices = tuple(
+        TimeSlice(place, ok=10 * (sign == "o"), errors=int(sign == "x")) for place, sign in enumerate(ok) if sign != " "
+    )
+    record = make_load((MS,) * 100, duration_s=2.0, elapsed_ns=2 * S)
+    return replace(record, series=TimeSeries(slices=slices))
+
+
+@pytest.mark.parametrize(
+    ("ok", "seen"),
+    [
+        ("oooooooooooooooooooo", None),
+        ("oooooxxooooxxooooooo", None),  # 0.2 s each
+        ("ooooo        ooooooo", None),  # nothing ended: stalled, not failed
+        ("ooooooxxxooooooooooo", "For 0.3 s, from 0.6 s on"),
+        ("ooooooooooooooox x x", "For 0.5 s, from 1.5 s on"),
+    ],
+)
+def test_a_service_that_was_away(ok: str, seen: str | None) -> None:
+    finding = _found("outage", _in_slices(ok))
+    assert (finding is not None) == (seen is not None)
+    assert finding is None or (finding.serious and finding.seen.startswith(str(seen)))
