@@ -8,6 +8,7 @@ from typing import Any
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.records.outcome import AttemptEnd
+from paceline.scenario.lane import ON_START, RUN
 from paceline.scenario.lanes import ScenarioLanes
 from paceline.scenario.model import Scenario
 from paceline.scenario.user import User
@@ -136,7 +137,7 @@ class Book:
         self.released(lane)
 
     def raised(self, lane: Lane, start_s: float, end_s: float, error: BaseException) -> None:
-        assert self.lanes.part_names[self.numbers.pop()] == "(user function)"
+        assert self.lanes.part_names[self.numbers.pop()] in {RUN, ON_START}
         self.errors.append(error)
         self.released(lane)
 
