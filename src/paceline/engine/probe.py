@@ -86,7 +86,7 @@ class Prober:
         self._child.stop()
 
     def end(self) -> Probe | None:
-        """What it saw; None if it saw nothing."""
+        """What it saw; None if it was not to probe. That it saw nothing, or was killed, shows as no answers."""
         self._child.stop()
         if self._reading.ident is not None:
             self._reading.join(_END_S)
@@ -94,8 +94,10 @@ class Prober:
                 self._child.kill()
                 self._reading.join()
         self._child.end()
-        if self._run is None or self._run.record.load is None or self._run.record.load.arrivals is None:
+        if self._reading.ident is None:
             return None
+        if self._run is None or self._run.record.load is None or self._run.record.load.arrivals is None:
+            return Probe(self._per_second)
         record, arrivals = self._run.record, self._run.record.load.arrivals
         return Probe(self._per_second, record.counts, record.latency, arrivals.service, arrivals.generator_lag)
 
