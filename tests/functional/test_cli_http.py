@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import pty
+import shutil
 import signal
 import socket
 import struct
@@ -131,9 +132,10 @@ def test_no_secret_is_in_the_journal_of_a_run_under_way(tmp_path: Path, url: str
     common = ["-d", "600s", "-w", "0", "-H", "X-Api-Key: h3aderword", "--data", "password=b0dyword"]
     in_url = [f"{url.replace('://', '://ann:urlw0rd@')}/", *common]
     for arguments in (in_url, [f"{url}/", "-u", "ann:s3cretword", *common]):
+        journals = tmp_path / ".paceline"
+        shutil.rmtree(journals, ignore_errors=True)  # of the run before
         with subprocess.Popen(command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               text=True) as process:  # fmt: skip
-            journals = tmp_path / ".paceline"
             wait_for(functools.partial(_holds_something, journals))
             kept = b"".join(file.read_bytes() for file in journals.rglob("*") if file.is_file())
             process.send_signal(signal.SIGINT)

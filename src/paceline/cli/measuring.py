@@ -1,9 +1,10 @@
 """Around the runs of every measuring command: check paths first, journal, save, show, choose the exit code."""
 
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from paceline.cli.display import Progress, show, show_report
 from paceline.cli.exit_codes import exit_code_of
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import ConfigurationError, OutputError, PacelineError, PacelineWarning
-from paceline.core.redaction import redact
+from paceline.core.redaction import HIDDEN, redact
 from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
@@ -28,6 +29,10 @@ from paceline.sysmon.fingerprint import this_machine
 _STDOUT = Path("-")
 # What may differ between a command that was cut off and the one that goes on with it.
 _NOT_PART_OF_THE_WORK = frozenset({"--resume", "-q", "--quiet", "--no-color", "--debug"})
+
+# Options whose values are credentials, or may be: user and password, token, headers.
+_BEFORE_CREDENTIALS = re.compile(r"--user|--bearer|--header|-[A-Za-z]*[uH]")
+_ATTACHED = re.compile(r"(?:--user|--bearer|--header)=|-[uH](?=.)")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
     """
     options = _checked(options)
     progress = Progress(quiet=options.quiet)
-    command = " ".join(redact(word) for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK)
+    command = " ".join(without_credentials(word for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK))
     journal, finished = _journal(command, options)
     framework = PerformanceTestFramework(
         journal=journal,
@@ -92,6 +97,20 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
     if isinstance(stopped_by, PacelineError):
         raise stopped_by
     return exit_code_of(framework.results, interrupted=stopped_by is not None, strict=options.strict)
+
+
+def without_credentials(words: Iterable[str]) -> Iterator[str]:
+    """The words of a command line as they may stand in a file."""
+    hides_next = False
+    for word in words:
+        attached = _ATTACHED.match(word)
+        if hides_next:
+            yield HIDDEN
+        elif attached is not None:
+            yield f"{attached[0]}{HIDDEN}"
+        else:
+            yield redact(word)
+        hides_next = not hides_next and _BEFORE_CREDENTIALS.fullmatch(word) is not None
 
 
 def _checked(options: OutputOptions) -> OutputOptions:
