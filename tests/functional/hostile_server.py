@@ -46,6 +46,19 @@ def stalls(data: bytes) -> Misbehaviour:
     return answer
 
 
+def trickles(data: bytes, pause_s: float) -> Misbehaviour:
+    """Answers byte by byte."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        for byte in data:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(pause_s)  # how slow it is, is the misbehaviour
+        return True
+
+    return answer
+
+
 def turns_away(data: bytes) -> Misbehaviour:
     """Says so much and reads nothing more, so that a large request is never whole."""
 
@@ -89,6 +102,8 @@ MISBEHAVIOURS: dict[str, Misbehaviour] = {
     "half-head": stalls(b"HTTP/1.1 200 OK\r\nContent-Le"),
     "half-body": stalls(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
     "half-chunk": stalls(CHUNKED + b"5\r\nha"),
+    "slow-bytes": trickles(OK, 0.05),
+    "single-bytes": trickles(OK, 0.0),
     "garbage": says(b"\x00\xff\x80 what is this\r\n\r\n"),
     "headers": headers,
     "length-short": says(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nmore than two"),

@@ -417,7 +417,7 @@ def test_benchmarks_take_targets(url: str, operation: str) -> None:
         ({"workload": 10}, "workload must be"),
         ({"warmup_s": -1}, "warmup_s must be"),
         ({"probe": True}, "there can be no probe beside this load"),
-        ({"probe": True, "operation": coroutine}, "probe is for HttpTarget"),
+        ({"probe": True, "operation": coroutine}, "probe is for HttpTarget and Scenario"),
         ({"operation": 7}, "operation must be callable"),
         ({"operation": HttpTarget}, "operation"),
         ({"test_name": ""}, "test_name must be"),

@@ -85,6 +85,10 @@ class TaskLane(_CallLane):
             if not self.is_under_way(attempt):
                 raise  # given up, or by close()
             error = cancelled
+        except KeyboardInterrupt as stop:
+            self.busy = False
+            self.lanes.sink.interrupted(stop)
+            return
         except (Exception, SystemExit) as raised:  # noqa: BLE001  # counted and shown
             error = raised
         self.report(attempt, start_s, self.lanes.now_s(), value, error)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
-from paceline.engine.child_process import LENGTH_BYTES, Failed, Message, Progress, Window
+from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Window
 from paceline.engine.observation import Observation
 from paceline.engine.request import LoadNow, RunRequest
 from paceline.engine.runs import run_here
@@ -23,7 +23,7 @@ _OBJECTS_PER_COLLECTION = 50_000
 _OWN_FILES = 40  # that the process itself may need
 
 
-class _Pipe:
+class Pipe:
     """Reports to the parent. An observer of the run."""
 
     def __init__(self, descriptor: int) -> None:
@@ -55,14 +55,17 @@ def main(descriptor: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     orders = sys.stdin.buffer
-    pipe = _Pipe(descriptor)
+    pipe = Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.workers)
         observation = Observation(
-            SYSTEM_CLOCK, sampling=False, tell=lambda is_open, seen: pipe.send(Window(is_open, seen))
+            SYSTEM_CLOCK,
+            sampling=False,
+            tell=lambda is_open, seen: pipe.send(Window(is_open, seen)),
+            learned=lambda sample: pipe.send(Learned(sample)),
         )
         # What was imported lives as long as the process: looking through it again would only stop the load.
         gc.collect()

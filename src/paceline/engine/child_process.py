@@ -1,4 +1,4 @@
-"""A process for a load, and what it says: a fresh interpreter, spoken to by pipes.
+"""A process for a run, and what it says: a fresh interpreter, spoken to by pipes.
 
 Not a fork, which inherits threads' locks; not multiprocessing, whose spawn would import the user's main module again.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from paceline.core.errors import MeasurementError, PacelineError
 from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.records.run_record import RunRecord
+from paceline.targets.replay import Sample
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
 LENGTH_BYTES = 8
@@ -45,13 +46,43 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """From the child: what a probe is to send."""
+
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """From the child: the run could not be made."""
 
     error: PacelineError
 
 
-Message = Progress | Window | RunRecord | Run | Failed
+@dataclass(frozen=True, slots=True)
+class EpochEnded:
+    """From one of several fresh processes: an epoch is over, and another follows."""
+
+    record: RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """From one of several fresh processes, at its end.
+
+    Attributes:
+        run: its last epoch, and what ended it early.
+        peak_rss_bytes: the most memory it held.
+    """
+
+    run: Run
+    peak_rss_bytes: int | None
+
+
+Message = Progress | Window | Learned | RunRecord | Run | EpochEnded | Replica | Failed
+
+OF_A_LOAD = "paceline.engine.child"
+OF_SEVERAL = "paceline.engine.replica"
 
 
 class Child:
@@ -59,18 +90,22 @@ class Child:
 
     Args:
         cpus: the only cores it may use; None for those of this process.
+        module: whose ``main`` it runs.
+        hash_seed: of its texts' hashes; None for this process's way of choosing one.
 
     Raises:
         MeasurementError: the process cannot be started.
     """
 
-    def __init__(self, cpus: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, cpus: Sequence[int] | None = None, module: str = OF_A_LOAD, hash_seed: int | None = None
+    ) -> None:
         self._cpus = cpus
         has_stderr = _has_descriptor(sys.stderr)
         reading, writing = os.pipe()
         try:
             self._process = subprocess.Popen(  # noqa: S603  # this interpreter, these modules
-                [sys.executable, "-c", _START, str(writing), *sys.path],
+                [sys.executable, "-c", _START.replace(OF_A_LOAD, module), str(writing), *sys.path],
                 stdin=subprocess.PIPE,
                 # Never a closed descriptor: event loops take the numbers 0 to 2 for what they should be.
                 stdout=sys.stderr.fileno() if has_stderr else subprocess.DEVNULL,
@@ -78,10 +113,11 @@ class Child:
                 pass_fds=(writing,),
                 # A group of its own: a Ctrl-C is the parent's to deal with, and what the child forks ends with it.
                 start_new_session=True,
+                env=None if hash_seed is None else {**os.environ, "PYTHONHASHSEED": str(hash_seed)},
             )
         except OSError as error:
             os.close(reading)
-            raise MeasurementError(f"no process for the load: {error.strerror or error}") from error
+            raise MeasurementError(f"no process for the run: {error.strerror or error}") from error
         finally:
             os.close(writing)
         self._messages = os.fdopen(reading, "rb", buffering=0)
@@ -98,6 +134,10 @@ class Child:
             order = pickle.dumps((request, self._cpus))
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise MeasurementError(f"the target cannot be handed to a process of its own: {error}") from error
+        self.send(order)
+
+    def send(self, order: bytes) -> None:
+        """Tell it what to run, as its ``main`` expects it."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError, ValueError):  # it has ended: its messages, or their lack, say why
             self._process.stdin.write(len(order).to_bytes(LENGTH_BYTES) + order)
@@ -151,6 +191,15 @@ class Child:
         """End it and what it has forked at once; :meth:`end` is still to be called."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+def how_it_ended(code: int) -> str:
+    """A return code in words that follow 'the process'."""
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"was killed by {signal.Signals(-code).name}"
+        return f"was killed by signal {-code}"
+    return f"ended with code {code}"
 
 
 def _has_descriptor(stream: object) -> bool:

@@ -77,8 +77,11 @@ class ClosedLoopDrive(LanesDrive):
 
     def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
         """From a lane: an attempt ended ok. The engine's whole share of a request's cost is here."""
-        self._ends_append(end_s)
-        self._starts_append(start_s)
+        # Fetched, then called: Python 3.11 looks up "self.a(...)" anew each time where a is no method.
+        append = self._ends_append
+        append(end_s)
+        append = self._starts_append
+        append(start_s)
         if end_s < self._free_until_s:
             lane.begin()
         elif end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:

@@ -17,7 +17,8 @@ class CollectionsWatch:
         self._pauses_s: list[float] = []
 
     def start(self) -> None:
-        """Listen."""
+        """Listen, beginning anew."""
+        self._pauses_s = []
         gc.callbacks.append(self._on_event)
 
     def stop(self) -> Collections:

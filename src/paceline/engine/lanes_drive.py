@@ -193,6 +193,11 @@ class LanesDrive(Drive):
         self.log.mark_exception(error, self.errors)
         self.released(lane)
 
+    def interrupted(self, stop: BaseException) -> None:
+        """From a lane: the load ends. Left inside a task, a ``KeyboardInterrupt`` would tear the whole loop down."""
+        self.stopped_by = self.stopped_by or stop
+        self.over()
+
     def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
         """From a lane: an attempt ended ok, and the lane goes on."""
         self.log.parts.append(part)

@@ -11,6 +11,7 @@ from paceline.engine.open_loop import OpenLoopDrive
 from paceline.engine.request import RunRequest
 from paceline.targets.call import CallTarget
 from paceline.targets.lanes import Lane, Lanes
+from paceline.targets.replay import LearningLanes, Sample
 from paceline.workload.arrivals import arrivals, warmup_of
 from paceline.workload.models import ClosedLoop, FixedIterations, Stages, Workload, has_arrivals
 
@@ -34,6 +35,15 @@ class LanesPlan:
             MeasurementError: not one can be made ready.
         """
         self._ready = await self._lanes.open(self._request.workers)
+
+    def learn(self) -> None:
+        """Find out what a probe could send, where nobody knows before it is sent."""
+        if isinstance(self._lanes, LearningLanes):
+            self._lanes.learn()
+
+    def learned(self) -> Sample | None:
+        """What a probe is to send; told once, None before and after."""
+        return self._lanes.learned() if isinstance(self._lanes, LearningLanes) else None
 
     async def close(self) -> int:
         """Leave nothing behind; the number of threads that could not be ended."""

@@ -7,6 +7,7 @@ from paceline.engine.collections_watch import CollectionsWatch
 from paceline.records.resources import SystemUsage
 from paceline.records.run_record import Collections
 from paceline.sysmon.sampler import Sampler
+from paceline.targets.replay import Sample
 
 _OPEN, _OVER = True, False
 
@@ -14,12 +15,15 @@ _OPEN, _OVER = True, False
 class Observation:
     """Observes between :meth:`open` and :meth:`close`; closing twice is closing once.
 
+    It may be opened again for another window, unless it samples.
+
     Args:
         clock: where the time comes from.
         target_pids: processes of interest besides this one.
         sampling: whether CPU, memory and disk are sampled; a load's own process leaves that to its parent.
         tell: called with True when the window opens and with False when it is over, and with the attempts a second
             of the warm-up.
+        learned: called when it is known what a probe is to send beside a load of which nobody knew.
 
     Attributes:
         started_at: when the window opened, ISO 8601, UTC.
@@ -38,10 +42,12 @@ class Observation:
         *,
         sampling: bool = True,
         tell: Callable[[bool, float], None] = lambda _, __: None,
+        learned: Callable[[Sample], None] = lambda _: None,
     ) -> None:
         self._clock = clock
         self._sampler = Sampler(clock, target_pids) if sampling else None
         self._tell = tell
+        self.learned = learned
         self._collections_watch = CollectionsWatch(clock.now_s)
         self._opened_at_cpu_s: float | None = None
         self.started_at = utc_text(clock.utc_now())

@@ -5,15 +5,14 @@ the p99 of its lag from 0.1 to 1.7 ms.
 """
 
 import asyncio
-import contextlib
-import signal
 import threading
 from dataclasses import replace
+from typing import Protocol
 
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.engine.around import acall, call, could_not_run, group_of
-from paceline.engine.child_process import Child, Failed, Message, Progress, Window
+from paceline.engine.child_process import Child, Failed, Learned, Message, Progress, Window, how_it_ended
 from paceline.engine.observation import Observation
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
@@ -56,7 +55,7 @@ async def arun_in_child(request: RunRequest, clock: Clock, observer: Observer) -
     ended: Run | None = None
     raised: BaseException | None = None
     try:
-        ended = await _in_a_thread(offloaded)
+        ended = await in_a_thread(offloaded)
     finally:
         try:
             await acall(request.teardown)
@@ -65,16 +64,30 @@ async def arun_in_child(request: RunRequest, clock: Clock, observer: Observer) -
     return _with_teardown(ended, raised)
 
 
-async def _in_a_thread(offloaded: "_Offloaded") -> Run:
-    running = asyncio.ensure_future(asyncio.to_thread(offloaded.run))
+class RunElsewhere(Protocol):
+    """A run in another process, seen from here."""
+
+    def run(self) -> Run:
+        """Make it."""
+
+    def interrupt(self, stop: BaseException) -> None:
+        """From another thread: end it early."""
+
+    def kill(self) -> None:
+        """From another thread: end it now."""
+
+
+async def in_a_thread(elsewhere: RunElsewhere) -> Run:
+    """Make the run while the caller's loop goes on; cancelling ends it early, cancelling twice at once."""
+    running = asyncio.ensure_future(asyncio.to_thread(elsewhere.run))
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError as stop:
-        offloaded.interrupt(stop)
+        elsewhere.interrupt(stop)
     try:
         return await running
     except asyncio.CancelledError:
-        offloaded.kill()  # asked twice; or it has ended without anything to report
+        elsewhere.kill()  # asked twice; or it has ended without anything to report
         raise
 
 
@@ -121,11 +134,7 @@ class _Offloaded:
             if self._request.probe_per_second:
                 self._prober = Prober(self._request)
             # What is around it is called here, where it was made: a function of a script is nothing to another process.
-            child.order(
-                replace(
-                    self._request, target_pids=(), own_process=False, probe_per_second=0.0, setup=None, teardown=None
-                )
-            )
+            child.order(replace(self._request, target_pids=(), own_process=False, setup=None, teardown=None))
             if self._stopped_by is not None:
                 child.stop()  # interrupted before there was a child to stop
             watchdog = self._watchdog(child)
@@ -187,14 +196,10 @@ class _Offloaded:
             case Progress():
                 self._observer.progress(self._request.name, message.share, message.attempts, message.load)
             case Window():
-                if message.is_open:
-                    self._observation.open()
-                    if self._prober is not None:
-                        self._prober.open(message.seen_per_second)
-                else:
-                    self._observation.close()
-                    if self._prober is not None:
-                        self._prober.close()
+                self._take_window(message)
+            case Learned():
+                if self._prober is not None:
+                    self._prober.learned(message.sample)
             case RunRecord():
                 self._partial = message
                 self._observer.partial(message)
@@ -203,11 +208,21 @@ class _Offloaded:
             case Failed():
                 self._failed = message
 
+    def _take_window(self, window: Window) -> None:
+        if window.is_open:
+            self._observation.open()
+            if self._prober is not None:
+                self._prober.open(window.seen_per_second)
+        else:
+            self._observation.close()
+            if self._prober is not None:
+                self._prober.close()
+
     def _result(self, code: int) -> Run:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         if self._ended is None:
-            reason = "did not end by itself and was killed" if self._overdue else _how(code)
+            reason = "did not end by itself and was killed" if self._overdue else how_it_ended(code)
             if self._partial is None:
                 if self._stopped_by is not None:
                     raise self._stopped_by
@@ -220,11 +235,3 @@ class _Offloaded:
         load = replace(record.load, own_process=True, probe=self._probe)
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
         return Run(record, self._stopped_by or self._ended.stopped_by)
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"was killed by {signal.Signals(-code).name}"
-        return f"was killed by signal {-code}"
-    return f"ended with code {code}"

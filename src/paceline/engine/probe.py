@@ -12,7 +12,9 @@ from dataclasses import replace
 from paceline.engine.child_process import Child, Failed
 from paceline.engine.request import Run, RunRequest
 from paceline.records.load import Probe
+from paceline.records.run_record import Execution
 from paceline.targets.http import HttpTarget
+from paceline.targets.replay import ReplayTarget, Sample
 from paceline.workload.arrivals import expected_arrivals
 from paceline.workload.models import MOST_SEED, FixedIterations, Poisson, has_arrivals
 
@@ -33,6 +35,8 @@ def probe_rate(request: RunRequest) -> float:
     workload = request.workload
     if isinstance(workload, FixedIterations) or workload.duration_s < LEAST_DURATION_S or len(_cores()) < 2:  # noqa: PLR2004
         return 0.0
+    if request.execution is Execution.USERS:
+        return _PER_SECOND  # at most: how often its users send what, is learned on the way
     if not isinstance(request.target, HttpTarget) or not request.target.safe:
         return 0.0
     if not has_arrivals(workload):
@@ -52,30 +56,41 @@ class Prober:
     """
 
     def __init__(self, request: RunRequest) -> None:
-        assert isinstance(request.target, HttpTarget)
         assert not isinstance(request.workload, FixedIterations)
-        per_second = request.probe_per_second  # of a closed loop: at most
         # A closed loop that waits for its answers has few connections' worth of room beside it.
-        connections = _CONNECTIONS if has_arrivals(request.workload) else 1
-        self._target = replace(request.target, connections=connections, seed=(request.target.seed + 1) % MOST_SEED)
+        self._connections = _CONNECTIONS if has_arrivals(request.workload) else 1
         self._load = request
         # It is stopped when the load's window closes: its own plan only has to be longer than that.
         self._duration_s = 2 * request.workload.duration_s + 60
-        self._per_second = per_second
+        self._per_second = request.probe_per_second  # of a closed loop, and of users: at most
+        self._part = ""
+        self._is_over = False
         self._run: Run | None = None
         self._reading = threading.Thread(target=self._read, name="paceline-probe", daemon=True)
         self._child = Child(_cores()[-1:])
 
     def open(self, seen_per_second: float) -> None:
         """The load's window opens; its warm-up made so many attempts a second."""
+        target = self._load.target
+        if not isinstance(target, HttpTarget):
+            return  # what its users send is yet to be learned
         if not has_arrivals(self._load.workload):
             self._per_second = min(self._per_second, _SHARE * seen_per_second)
-        if self._per_second < _LEAST_PER_SECOND:
+        self._begin(replace(target, connections=self._connections, seed=(target.seed + 1) % MOST_SEED))
+
+    def learned(self, sample: Sample) -> None:
+        """It is known what users send."""
+        self._part = sample.part
+        self._per_second = min(self._per_second, _SHARE * sample.per_second)
+        self._begin(replace(sample.target, connections=self._connections))
+
+    def _begin(self, target: HttpTarget | ReplayTarget) -> None:
+        if self._per_second < _LEAST_PER_SECOND or self._is_over:
             return
         request = RunRequest(
             name=f"{self._load.name} (probe)",
             test_type=self._load.test_type,
-            target=self._target,
+            target=target,
             workload=Poisson(self._per_second, self._duration_s, seed=1),
         )
         self._child.order(request)
@@ -83,6 +98,7 @@ class Prober:
 
     def close(self) -> None:
         """The load's window is over."""
+        self._is_over = True
         self._child.stop()
 
     def end(self) -> Probe | None:
@@ -97,9 +113,18 @@ class Prober:
         if self._reading.ident is None:
             return None
         if self._run is None or self._run.record.load is None or self._run.record.load.arrivals is None:
-            return Probe(self._per_second)
+            return Probe(self._per_second, part=self._part)
         record, arrivals = self._run.record, self._run.record.load.arrivals
-        return Probe(self._per_second, record.counts, record.latency, arrivals.service, arrivals.generator_lag)
+        return Probe(
+            self._per_second, record.counts, record.latency, arrivals.service, arrivals.generator_lag, self._part
+        )
+
+    def kill(self) -> None:
+        """Nobody waits for what it would say; no process and no thread of it is left."""
+        self._child.kill()
+        if self._reading.ident is not None:
+            self._reading.join()
+        self._child.end()
 
     def _read(self) -> None:
         for message in self._child.messages():

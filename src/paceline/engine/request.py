@@ -10,6 +10,7 @@ from paceline.records.run_record import Definition, Execution, RunRecord, TestTy
 from paceline.targets.call import CallTarget
 from paceline.targets.lanes import LaneTarget
 from paceline.workload.description import describe
+from paceline.workload.fresh_processes import FreshProcesses
 from paceline.workload.models import (
     ClosedLoop,
     FixedIterations,
@@ -79,6 +80,8 @@ class RunRequest:
         setup, teardown: around a run whose target is no :class:`CallTarget`, which has its own.
         own_process: whether the load is made in a process that does nothing else; its target must be picklable.
         probe_per_second: requests a second of an independent client beside it; 0 for none.
+        fresh: the processes it is made in, one after the other; None: the one that runs it.
+        remake: makes the target in another process; None: it is pickled.
 
     Raises:
         ConfigurationError: parts that do not go together.
@@ -96,6 +99,8 @@ class RunRequest:
     teardown: Callable[[], object] | None = None
     own_process: bool = False
     probe_per_second: float = 0.0
+    fresh: FreshProcesses | None = None
+    remake: Callable[[], CallTarget] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name(self.name))
@@ -112,6 +117,11 @@ class RunRequest:
             raise ConfigurationError("timeout_s is the target's own here: pass it where the target is made")
         elif self.batch is not None:
             raise ConfigurationError("batch is for callables: each request is timed alone")
+        if self.fresh is not None and not (
+            isinstance(self.workload, FixedIterations)
+            or (isinstance(self.workload, ClosedLoop) and not self.workload.think_time_s)
+        ):
+            raise ConfigurationError("runs and epochs are for a number of iterations, or for callables and a duration")
 
     def _check_call(self, target: CallTarget) -> None:
         if self.uses_lanes and (target.setup_each is not None or self.timeout_s is not None):
@@ -176,7 +186,15 @@ class RunRequest:
             open_loop=has_arrivals(workload),
             warmup_s=self.warmup_s,
             target="" if isinstance(self.target, CallTarget) else self.target.text,
+            think_time_s=workload.think_time_s if isinstance(workload, ClosedLoop) else None,
+            runs=1 if self.fresh is None else self.fresh.runs,
+            epochs=self.epochs,
         )
+
+    @property
+    def epochs(self) -> int:
+        """Measured windows of one process."""
+        return 1 if self.fresh is None else self.fresh.epochs
 
     @property
     def execution(self) -> Execution:
@@ -204,7 +222,14 @@ def checked_name(name: object) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """A record, and what ended it early, for the caller to raise once the record is safe."""
+    """What came of a run.
+
+    Attributes:
+        record: all that was seen; of a process of several epochs, in the last of them.
+        stopped_by: what ended it early, for the caller to raise once the record is safe.
+        is_cut_short: whether an attempt that did not return ended it: no epoch follows.
+    """
 
     record: RunRecord
     stopped_by: BaseException | None
+    is_cut_short: bool = False

@@ -2,19 +2,30 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
+from paceline.engine.beside import Beside
 from paceline.engine.observation import Observation
 from paceline.engine.offload import arun_in_child, run_in_child
 from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.session import Session
 from paceline.engine.tasks import in_running_loop, loop_factory
+from paceline.records.run_record import RunRecord
 
 _START_S = 1.0  # ample for a thread to begin
 
 
-def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+def run(
+    request: RunRequest,
+    clock: Clock = SYSTEM_CLOCK,
+    observer: Observer | None = None,
+    observation: Observation | None = None,
+    on_epoch: Callable[[RunRecord], None] = lambda _: None,
+) -> Run:
     """Make the run, whatever the operation: coroutine functions get an event loop of their own.
+
+    Of a request for fresh processes this is the part of one of them; ``on_epoch`` takes each epoch but the last.
 
     Raises:
         MeasurementError: ``setup`` raised, or the system gave no threads.
@@ -22,9 +33,18 @@ def run(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | N
     """
     if request.own_process:
         return run_in_child(request, clock, observer or Unobserved())
-    session = Session(request, clock, observer or Unobserved())
+    beside = Beside(request, clock)
+    try:
+        made = _run(Session(request, clock, observer or Unobserved(), observation or beside.observation, on_epoch))
+    except BaseException:
+        beside.drop()
+        raise
+    return beside.with_probe(made)
+
+
+def _run(session: Session) -> Run:
     session.foreign_loop = in_running_loop()
-    if not request.needs_loop:
+    if not session.needs_loop:
         session.run()
     elif session.foreign_loop:
         _in_a_thread(session)
@@ -44,12 +64,18 @@ async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Obser
     """
     if request.own_process:
         return await arun_in_child(request, clock, observer or Unobserved())
-    session = Session(request, clock, observer or Unobserved())
-    if request.needs_loop:
-        await session.arun()
-    else:
-        await _beside_the_loop(session)
-    return session.result()
+    beside = Beside(request, clock)
+    try:
+        session = Session(request, clock, observer or Unobserved(), beside.observation)
+        if request.needs_loop:
+            await session.arun()
+        else:
+            await _beside_the_loop(session)
+        made = session.result()
+    except BaseException:
+        beside.drop()
+        raise
+    return await asyncio.to_thread(beside.with_probe, made) if request.probe_per_second else made
 
 
 def run_here(request: RunRequest, clock: Clock, observer: Observer, observation: Observation, stops: int) -> Run:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable, Generator
 
 from paceline.core.clock import Clock, measure_clock
@@ -32,23 +33,34 @@ _SLICE_S = 10.0
 
 
 class Session:
-    """The state of one run. Sync and async differ only in who awaits."""
+    """The state of one run in one process. Sync and async differ only in who awaits.
+
+    Where there are several epochs, ``on_epoch`` takes the record of each but the last.
+    """
 
     def __init__(
-        self, request: RunRequest, clock: Clock, observer: Observer, observation: Observation | None = None
+        self,
+        request: RunRequest,
+        clock: Clock,
+        observer: Observer,
+        observation: Observation,
+        on_epoch: Callable[[RunRecord], None] = lambda _: None,
     ) -> None:
         self._request = request
+        self._on_epoch = on_epoch
         self._clock = clock
         self._observer = observer
         self._quality = measure_clock(clock.now_s)
         self._fingerprint = this_machine()
-        self._observation = observation or Observation(clock, request.target_pids)
+        self._observation = observation
+        self.needs_loop = request.needs_loop
         self._crew = Crew()
         self._lanes: LanesPlan | None = None
         target = request.target
         self._around = target if isinstance(target, CallTarget) else request
         self._warmup: Drive | None = None
         self._measured: Drive | None = None
+        self._warmup_cut_ns: int | None = None
         self._calls_per_sample = 1
         self._calibration_calls = 0
         self._empty_loop_ns: float | None = None
@@ -104,6 +116,8 @@ class Session:
             if self._request.uses_lanes:
                 self._lanes = LanesPlan(self._request, self._clock)
                 await self._lanes.open()
+                if self._request.probe_per_second:
+                    self._lanes.learn()
             for drive in self.drives():
                 assert isinstance(drive, TasksDrive | LanesDrive)
                 await drive.run()
@@ -148,7 +162,7 @@ class Session:
     # The attempts.
 
     def drives(self) -> Generator[Drive, None, None]:
-        """Warm-up and measured window, each to be run by whoever iterates."""
+        """Warm-up and measured windows, each to be run by whoever iterates."""
         expected_s = None
         self._warmup = self._warmup_drive()
         if self._warmup is not None:
@@ -157,18 +171,32 @@ class Session:
             expected_s = self._warmup.elapsed_s / attempts if attempts else None
             self.stopped_by = self.stopped_by or self._warmup.stopped_by
             if self.stopped_by is not None:
+                self._warmup_cut_ns = round((self._clock.now_s() - self._warmup.origin_s) * NS_PER_S)
                 return
         if self._request.batch is not None:
             self._calls_per_sample = self._calibrated(self._request.batch)
             self._empty_loop_ns = empty_loop_s(self._clock.now_s, self._calls_per_sample) * NS_PER_S
             expected_s = expected_s and expected_s * self._calls_per_sample
-        self._measured = self._measured_drive(expected_s)
-        self._observation.open(self._warmup_per_second())
-        try:
-            yield self._measured
-        finally:
-            self._observation.close()
-            self.stopped_by = self.stopped_by or self._measured.stopped_by
+        for epoch in range(self._request.epochs):
+            if epoch:
+                self._on_epoch(self._record(self._measured))
+            if self._request.fresh is not None:
+                gc.collect()  # what was left lying about would be collected inside the window
+            self._measured = self._measured_drive(expected_s)
+            self._observation.open(self._warmup_per_second())
+            self._tell_learned()
+            try:
+                yield self._measured
+            finally:
+                self._observation.close()
+                self.stopped_by = self.stopped_by or self._measured.stopped_by
+            if self.stopped_by is not None or self._measured.abandoned:
+                return
+
+    def _tell_learned(self) -> None:
+        sample = None if self._lanes is None else self._lanes.learned()
+        if sample is not None:
+            self._observation.learned(sample)
 
     def _warmup_per_second(self) -> float:
         warmup = self._warmup
@@ -237,6 +265,7 @@ class Session:
             # From outside, beside a loop: the drive deals with it as with a Ctrl-C of its own.
             raise KeyboardInterrupt
         now_s = self._clock.now_s()
+        self._tell_learned()
         if now_s - self._progress_at_s >= _PROGRESS_S:
             self._progress_at_s = now_s
             done = drive.attempts_made
@@ -251,7 +280,11 @@ class Session:
 
     def result(self) -> Run:
         """What came of it."""
-        return Run(self._record(self._measured), self.stopped_by)
+        return Run(
+            self._record(self._measured),
+            self.stopped_by,
+            is_cut_short=self._measured is not None and self._measured.abandoned > 0,
+        )
 
     def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:
         request = self._request
@@ -293,6 +326,7 @@ class Session:
             abandoned_workers=drive.abandoned + (warmup.abandoned if warmup else 0) + self._abandoned_lanes,
             warmup_attempts=(warmup.recorder.counts.attempts if warmup else 0) + self._calibration_calls,
             warmup_errors=warmup.error_groups() if warmup else (),
+            warmup_cut_ns=self._warmup_cut_ns,
             teardown_error=self._teardown_error,
             own_cpu_s=self._observation.own_cpu_s,
             empty_loop_ns=self._empty_loop_ns,

@@ -1,11 +1,11 @@
 """Findings about loads: was the load the one that was asked for, and are its latencies the server's?"""
 
 import math
-import re
 from collections.abc import Callable, Iterator
 
 from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.judge.probing import probe_findings
 from paceline.judge.stalls import hidden_stall
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.latency import Latency
@@ -31,10 +31,6 @@ _OUTAGE_SHARE = 0.05  # of the plan's length
 _SHORTEST_OUTAGE_S = 0.3
 _BUSY_SHARES = (0.90, 1.02)  # of their time connections are busy: 0.96 to 1.0 by measurement, above 1 by no arithmetic
 _LEAST_ATTEMPTS = 1_000
-_PLAIN_CLOSED_LOOP = re.compile(r"[\d,]+ users? for [\d.,]+ s")  # without think time and stages
-_LEAST_PROBES = 200
-_SLOWER, _SLOWER_NS = 1.5, 100_000
-_LONGER, _LONGER_NS = 2.0, 1_000_000
 
 
 def diagnose_load(
@@ -190,15 +186,16 @@ def _server_closes(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
 def _littles_law(record: RunRecord, _: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
     definition, counts = record.definition, record.counts
     duration_s = definition.duration_s
-    plain = duration_s is not None and _PLAIN_CLOSED_LOOP.fullmatch(definition.plan)
-    if not plain or definition.open_loop or definition.execution is not Execution.CONNECTIONS:
+    if duration_s is None or definition.think_time_s != 0:
+        return  # a number of requests ends with connections that have none left; stages and thinkers rest by plan
+    if definition.open_loop or definition.execution is not Execution.CONNECTIONS:
         return
     if counts.errors or counts.timeouts or counts.attempts < _LEAST_ATTEMPTS or not record.elapsed_ns:
         return  # a connection rests after an error
     busy = record.latency.moments.total / (record.elapsed_ns * definition.workers)
     least, most = _BUSY_SHARES
     # Where the last attempts dragged on, the connections that had ended theirs stood idle by rights.
-    dragged_on = duration_s is not None and record.elapsed_ns * least > duration_s * NS_PER_S
+    dragged_on = record.elapsed_ns * least > duration_s * NS_PER_S
     if busy > most:
         why = "No connection can be busy for longer than the run: this is an error of the bookkeeping, and a bug."
         advice = "Please report it, with the results file."
@@ -244,52 +241,6 @@ def _coordinated_omission(record: RunRecord, threshold: PerformanceThreshold | N
     )
 
 
-def _probe_disagrees(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -> Iterator[Finding]:
-    probe = load.probe
-    if probe is None or probe.latency.moments.count < _LEAST_PROBES:
-        return
-    # The probe has many connections for its few requests: where arrivals queue for one, it does not.
-    own = load.arrivals.service if load.arrivals else record.latency
-    # Its service time, not its response time: its own lag would hide what the generator adds.
-    slower = [q for q in (0.5, 0.99) if _surely_above(own, probe.service, q, _SLOWER, _SLOWER_NS)]
-    if slower:
-        told = " and ".join(
-            f"p{100 * q:g} {_shown(own.quantile_ns(q))} to the probe's {_shown(probe.service.quantile_ns(q))}"
-            for q in slower
-        )
-        yield Finding(
-            code="probe-disagrees",
-            seen=f"The load reads slower than an independent probe of the same server: {told}.",
-            why="The server was the same for both: the generator made the difference.",
-            advice="Ask for less load, or give the generator a core of its own.",
-            serious=True,
-        )
-    if load.arrivals is None and _surely_above(probe.latency, own, 0.99, _LONGER, _LONGER_NS):
-        yield Finding(
-            code="probe-waits-longer",
-            seen=f"A probe that arrives by the clock waited longer than the load: p99 "
-            f"{_shown(probe.latency.quantile_ns(0.99))} to {_shown(own.quantile_ns(0.99))}.",
-            why="A closed loop sends nothing while the server stalls; who arrives in that time waits, and only the "
-            "probe did.",
-            advice="Measure with a rate of arrivals: ConstantRate, on the command line --rate.",
-        )
-
-
-def _surely_above(one: Latency, other: Latency, q: float, factor: float, margin_ns: float) -> bool:
-    """Whether quantile ``q`` of ``one`` is above ``factor`` times the other's, chance taken into account.
-
-    Each is held at one standard error of its rank to its disadvantage. With 200 samples of a long-tailed server
-    (lognormal, sigma 1) the bare p99 of a probe is 1.5 times too low in one of twelve runs; so it is in one of a
-    hundred, and an honest factor of three is still seen in nine of ten.
-    """
-    high, low = other.quantile_ns(_rank(other, q, 1)), one.quantile_ns(_rank(one, q, -1))
-    return math.isfinite(low) and low > factor * high + margin_ns
-
-
-def _rank(latency: Latency, q: float, errors: int) -> float:
-    return min(max(q + errors * math.sqrt(q * (1 - q) / max(latency.moments.count, 1)), 0.0), 1.0)
-
-
 def _shown(nanoseconds: float) -> str:
     return format_ms(nanoseconds / NS_PER_MS)
 
@@ -307,5 +258,5 @@ _CHECKS: tuple[_Check, ...] = (
     _outage,
     _server_closes,
     _littles_law,
-    _probe_disagrees,
+    probe_findings,
 )

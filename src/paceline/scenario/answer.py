@@ -1,6 +1,7 @@
 """What came back to a request; taken apart only where a user looks at it."""
 
 import json as jsonlib
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
@@ -18,6 +19,8 @@ _END_OF_HEAD = b"\r\n\r\n"
 _STATUS_AT = len("HTTP/1.1 ")
 _INTERIM = ord("1")  # such as 103: its head is not the last
 _SET_COOKIE = b"\nset-cookie:"
+# Rules out nearly all answers, at two thirds of what lowering their letters costs.
+_COOKIE = re.compile(rb"-cookie:", re.IGNORECASE).search
 _SHORT = 4096  # an answer of which it is quicker to look at all than to find its head
 _FIRST_ERROR = 400
 
@@ -241,6 +244,8 @@ def take_apart(raw: bytearray, *, is_head: bool) -> tuple[Headers, bytes]:
 
 def sets_cookies(raw: bytearray) -> bool:
     """Whether an answer may set cookies; asked of every answer."""
+    if len(raw) < _SHORT and _COOKIE(raw) is None:
+        return False
     if len(raw) < _SHORT or raw[_STATUS_AT] == _INTERIM:
         return _SET_COOKIE in raw.lower()
     return _SET_COOKIE in raw[: raw.find(_END_OF_HEAD)].lower()

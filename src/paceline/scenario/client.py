@@ -10,8 +10,8 @@ from paceline.scenario.exchange import Exchange, Route
 from paceline.scenario.failure import LoadEnded, RequestFailed
 from paceline.scenario.house import House, Place
 from paceline.scenario.line import Line
-from paceline.scenario.redirects import REDIRECT, next_route
-from paceline.wire.failure import MALFORMED, STATUS
+from paceline.scenario.redirects import next_route
+from paceline.wire.failure import MALFORMED, REDIRECT, STATUS
 from paceline.wire.request import Prepared, check_method
 
 
@@ -38,6 +38,7 @@ class Client:
         self.now_s = lanes.now_s
         self.waited = False
         self.was_refused = False
+        self.turned_away = False
 
     def __repr__(self) -> str:
         return f"<Client of user {self._lane.number}>"
@@ -143,9 +144,18 @@ class Client:
         return exchange
 
     def go_on(self) -> None:
-        """Refuse to begin a request, unless it is what an arrival was due for."""
+        """Refuse to begin a request, unless it is what an arrival was due for.
+
+        Raises:
+            LoadEnded: in the user's own task.
+            CancelledError: in another, which the function may have left to itself: asyncio complains about tasks
+                that end in something else and that nobody asks.
+        """
         if self.is_shut or not (self._unending or self._lane.is_due):
-            raise LoadEnded
+            if self._lane.is_on_its_way:
+                raise LoadEnded
+            self.turned_away = True
+            raise asyncio.CancelledError("the load has ended")
 
     def came(self, line: Line, exchange: Exchange, status: int, raw: bytearray) -> None:
         """From a line, in a callback of the loop: an answer came."""
@@ -191,6 +201,7 @@ class Client:
             return False
         if onward is None:
             return False
+        self.dialer.tally.followed(answer.status)
         method, target, options, _ = exchange.route = onward
         exchange.request = requests.prepared(method, target, exchange.request.part, options, self._cookies(target))
         exchange.first_s = None
@@ -257,8 +268,10 @@ class Client:
 
     def flush(self) -> None:
         """Report what has not been reported: checks come too late from now on."""
-        sink, lane = self._lanes.sink, self._lane
+        sink, lane, learner = self._lanes.sink, self._lane, self._lanes.learner
         for exchange in self.unreported:
+            if learner is not None:
+                learner.note(exchange)
             part, start_s, end_s = exchange.request.part, exchange.start_s, exchange.end_s
             if not exchange.special:
                 sink.passed(lane, part, start_s, end_s)

@@ -1,12 +1,12 @@
 """Calls of the client as requests for the wire."""
 
-import json as jsonlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypedDict
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
+from paceline.wire import body as bodies
 from paceline.wire import request as wire
 from paceline.wire.endpoint import Endpoint, encode_target, split_url, without_fragment
 from paceline.wire.request import Headers, Prepared
@@ -51,13 +51,14 @@ class Requests:
         headers: sent with every request.
 
     Attributes:
+        endpoint: the server.
         part_names: names of requests in the order they were first sent; grows.
         plain: requests without anything but a path, by path: GET, no cookies.
         own_cookies: whether ``headers`` name cookies, so that none are added.
     """
 
     def __init__(self, endpoint: Endpoint, prefix: str, headers: tuple[tuple[str, str], ...]) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._prefix = prefix
         self._headers = headers
         self._names_sent = {name.lower() for name, _ in headers}
@@ -97,18 +98,9 @@ class Requests:
             target += ("&" if "?" in target else "?") + _encoded(params, "params")
         return encode_target(target)
 
-    def redirected(self, location: str, target: str) -> str:
-        """Where ``location``, in the answer to a request for ``target``, leads.
-
-        Raises:
-            ConfigurationError: to another server.
-        """
-        base = f"{self._endpoint.scheme}://{self._endpoint.authority}{target}"
-        return encode_target(self._own(urljoin(base, location)))
-
     def _own(self, url: str) -> str:
         endpoint, target, _ = split_url(url)
-        mine = self._endpoint
+        mine = self.endpoint
         if (endpoint.scheme, endpoint.host, endpoint.port) != (mine.scheme, mine.host, mine.port):
             raise ConfigurationError(
                 f"{endpoint.text} is another server: the requests of a scenario go to {mine.text} only"
@@ -134,7 +126,7 @@ class Requests:
             names = {name.lower() for name, _ in own}
             kept = tuple(pair for pair in self._headers if pair[0].lower() not in names)
             names |= self._names_sent
-            encoded = wire.encode_request("GET", "/", self._endpoint.authority, own + kept)
+            encoded = wire.encode_request("GET", "/", self.endpoint.authority, own + kept)
             head = encoded.partition(b"\r\n")[2][: -len(b"\r\n")]
         lines = [f"{method} {target} HTTP/1.1\r\n".encode("ascii"), head]
         if cookies and "cookie" not in names:
@@ -149,29 +141,17 @@ class Requests:
 
 def _body(options: Options) -> tuple[bytes | None, str | None]:
     body, json, form = options.get("body"), options.get("json"), options.get("form")
-    given = [name for name, value in (("body", body), ("json", json), ("form", form)) if value is not None]
-    if len(given) > 1:
-        raise ConfigurationError(f"{' and '.join(given)} are both the body of a request: give one of them")
-    if json is not None:
-        try:
-            text = jsonlib.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ConfigurationError(f"json cannot be said in JSON: {redact(str(error))}") from None
-        return text.encode(), "application/json"
+    bodies.check_one_body(body=body, json=json, form=form)
     if form is not None:
-        return _encoded(form, "form").encode(), "application/x-www-form-urlencoded"
-    if body is None or isinstance(body, bytes):
-        return body, None
-    if not isinstance(body, str):
-        raise ConfigurationError(f"body must be text or bytes, not {type(body).__name__}; for data there is json")
-    return body.encode(), None
+        return _encoded(form, "form").encode(), bodies.FORM_TYPE
+    return bodies.plain_body(body, json), bodies.JSON_TYPE if json is not None else None
 
 
 def _encoded(pairs: Pairs, what: str) -> str:
     try:
-        return urlencode(list(pairs.items() if isinstance(pairs, Mapping) else pairs))
-    except (TypeError, ValueError):
-        raise ConfigurationError(f"{what} must be a mapping, or pairs of name and value") from None
+        return urlencode(wire.pairs_of(what, pairs))
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{what} holds a lone surrogate, which no UTF-8 can say") from None
 
 
 def statuses(expect: int | Collection[int] | None) -> frozenset[int] | None:

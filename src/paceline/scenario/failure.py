@@ -1,5 +1,7 @@
 """How a request, or a user's way through a scenario, breaks off."""
 
+import asyncio
+
 from paceline.core.errors import PacelineError
 
 
@@ -21,3 +23,21 @@ class RequestFailed(PacelineError):  # noqa: N818  # what happened, as users rea
 
 class LoadEnded(BaseException):
     """Ends a user function when the load has ended. No ``Exception``: users' handlers are not to see it."""
+
+
+def own_part(error: BaseException, *, turned_away: bool) -> BaseException | None:
+    """What of ``error``, raised by a user function, is not counted already; without the frame that called it.
+
+    Args:
+        turned_away: whether tasks that the function made were cancelled at the end of the load.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        rest = error.split((LoadEnded, RequestFailed))[1]
+        if rest is None:
+            return None
+        error = rest
+    elif turned_away and isinstance(error, asyncio.CancelledError):
+        return None  # by way of asyncio.gather, or of a result
+    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+        error = error.with_traceback(error.__traceback__.tb_next)
+    return error

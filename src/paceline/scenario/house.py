@@ -6,12 +6,17 @@ from typing import Protocol
 
 from paceline.scenario.cookies import CookieJar
 from paceline.scenario.encoding import Requests
+from paceline.scenario.learner import Learner
 from paceline.targets.lanes import Lane, Sink
 from paceline.wire.dial import Dialer
 
 
 class Place(Lane, Protocol):
     """The lane of a client's user, as far as the client knows it."""
+
+    @property
+    def is_on_its_way(self) -> bool:
+        """Whether the user's own task is what runs now."""
 
     @property
     def is_due(self) -> bool:
@@ -27,6 +32,7 @@ class House(Protocol):
         dialer: opens connections.
         now_s: the clock.
         ended: whether the load has ended.
+        learner: remembers requests for a probe, as long as it is not known which they are to be.
         sink: takes down the attempts.
         follow_redirects: unless a request says otherwise.
     """
@@ -36,6 +42,7 @@ class House(Protocol):
     dialer: Dialer
     now_s: Callable[[], float]
     ended: bool
+    learner: Learner | None
     sink: Sink
     follow_redirects: bool
 

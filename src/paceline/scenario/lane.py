@@ -5,7 +5,7 @@ from typing import Protocol
 
 from paceline.records.outcome import AttemptEnd
 from paceline.scenario.client import Client
-from paceline.scenario.failure import LoadEnded, RequestFailed
+from paceline.scenario.failure import LoadEnded, RequestFailed, own_part
 from paceline.scenario.house import House
 from paceline.scenario.user import Script, User
 from paceline.wire.failure import TIMEOUT
@@ -15,6 +15,8 @@ from paceline.workload.models import seconds_from_zero
 RUN = "(user function)"
 ON_START = "(on_start)"
 _PAUSE_S = 0.1  # before on_start is tried again
+# All but GeneratorExit, which ends a coroutine that nobody runs any more.
+_RAISED = (Exception, asyncio.CancelledError, BaseExceptionGroup, KeyboardInterrupt, SystemExit)
 
 
 class Household(House, Protocol):
@@ -68,6 +70,11 @@ class UserLane:
         self._settle_in()
 
     @property
+    def is_on_its_way(self) -> bool:
+        """Whether the user's own task is what runs now, rather than one that its function made."""
+        return self._task is not None and asyncio.current_task() is self._task
+
+    @property
     def is_due(self) -> bool:
         """Whether an arrival of an open loop has not been reported yet; the engine says so in ``due_s``."""
         return 0.0 < self.due_s < float("inf")
@@ -101,8 +108,8 @@ class UserLane:
                 await run(user)
             except (LoadEnded, RequestFailed):
                 pass
-            except (Exception, asyncio.CancelledError, BaseExceptionGroup, SystemExit) as raised:  # noqa: BLE001
-                error = _own_part(raised)
+            except _RAISED as raised:
+                error = self._own_part(client, raised)
             if client.is_shut:
                 return  # given up meanwhile
             if len(client.idle) != len(client.lines):
@@ -116,6 +123,16 @@ class UserLane:
                 lanes.sink.released(self)
             else:
                 self._release(client, error)
+
+    def _own_part(self, client: Client, raised: BaseException) -> BaseException | None:
+        """What is to be counted of what a user function raised; ``KeyboardInterrupt`` ends the load, and this user."""
+        if not isinstance(raised, KeyboardInterrupt):
+            return own_part(raised, turned_away=client.turned_away)
+        self.busy = False
+        client.flush()
+        client.shut()
+        self._lanes.sink.interrupted(raised)
+        return None
 
     def _release(self, client: Client, error: BaseException | None) -> None:
         sink = self._lanes.sink
@@ -151,8 +168,8 @@ class UserLane:
             self.started = True
         except LoadEnded:
             pass
-        except (Exception, asyncio.CancelledError, SystemExit) as raised:  # noqa: BLE001  # counted and shown
-            error = _own_part(raised)
+        except _RAISED as raised:
+            error = self._own_part(client, raised)
         if client.is_shut:
             raise asyncio.CancelledError  # given up meanwhile
         await client.settle()
@@ -211,15 +228,3 @@ class UserLane:
         self.client.reopen()
         self.client.record(recording=False, unending=True)
         await on_stop(self.user)
-
-
-def _own_part(error: BaseException) -> BaseException | None:
-    """What of ``error`` is not counted already; without the frame of the lane."""
-    if isinstance(error, BaseExceptionGroup):
-        rest = error.split((LoadEnded, RequestFailed))[1]
-        if rest is None:
-            return None
-        error = rest
-    if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-        error = error.with_traceback(error.__traceback__.tb_next)
-    return error

@@ -11,10 +11,13 @@ from paceline.records.load import Traffic
 from paceline.scenario.cookies import CookieJar
 from paceline.scenario.encoding import Requests
 from paceline.scenario.lane import UserLane
+from paceline.scenario.learner import Learner
 from paceline.scenario.user import Script
 from paceline.targets.lanes import Sink
+from paceline.targets.replay import ReplayTarget, Sample
 from paceline.wire.dial import Dialer
 from paceline.wire.failure import CLOSED, WireError
+from paceline.wire.tls import TlsOptions
 from paceline.workload.models import MOST_WORKERS
 
 _OPENING = 100  # connections that are being opened at a time, as for an HTTP target
@@ -31,6 +34,7 @@ class ScenarioLanes:
         dialer: opens their connections.
         jar: makes a fresh user's cookies.
         clock: where the time comes from.
+        tls: how connections are encrypted; None for http.
         timeout_s: limit of a request.
         follow_redirects: unless a request says otherwise.
     """
@@ -46,6 +50,7 @@ class ScenarioLanes:
         jar: Callable[[], CookieJar],
         clock: Clock,
         *,
+        tls: TlsOptions | None,
         timeout_s: float,
         follow_redirects: bool,
     ) -> None:
@@ -55,10 +60,12 @@ class ScenarioLanes:
         self.jar = jar
         self.now_s = clock.now_s
         self.loop = asyncio.get_running_loop()
+        self._tls = tls
         self.timeout_s = timeout_s
         self.grace_s = timeout_s + _SWEEPING_S
         self.follow_redirects = follow_redirects
         self.ended = False
+        self.learner: Learner | None = None
         self.sink: Sink
         self._lanes: list[UserLane] = []
         self._resting: set[asyncio.Future[None]] = set()
@@ -115,6 +122,23 @@ class ScenarioLanes:
         self.sink = sink
         self.ended = False
         self.dialer.tally.begin(sum(lane.client.connections for lane in self._lanes))
+
+    def learn(self) -> None:
+        """Remember requests that a probe could send, until it is known which."""
+        self.learner = Learner(self.now_s)
+
+    def learned(self) -> Sample | None:
+        """What a probe is to send; None as long as that is not known."""
+        learner = self.learner
+        if learner is None or not learner.is_done:
+            return None
+        self.learner = None
+        chosen = learner.chosen(self.part_names)
+        if chosen is None:
+            return None
+        name, per_second, requests = chosen
+        target = ReplayTarget(self.dialer.endpoint, self._tls, requests, self.timeout_s, self.dialer.connect_timeout_s)
+        return Sample(name, per_second, target)
 
     def sweep(self, now_s: float) -> None:
         """End the requests that have exceeded their limit."""

@@ -39,11 +39,12 @@ class Holder(Owner, Protocol):
 class Line:
     """A connection and what is under way on it. Implements ``Peer`` for the wire."""
 
-    __slots__ = ("_connecting", "client", "connection", "exchange")
+    __slots__ = ("_connecting", "_was_open", "client", "connection", "exchange")
 
     def __init__(self, client: Holder) -> None:
         self.client = client
         self._connecting: asyncio.Task[None] | None = None
+        self._was_open = False
         self.connection: Connection | None = None
         self.exchange: Exchange | None = None
 
@@ -79,7 +80,8 @@ class Line:
         Raises:
             WireError: there is none; its kind says why.
         """
-        self.connection = await self.client.dialer.dial(self, keeps=True)
+        self.connection = await self.client.dialer.dial(self, keeps=True, again=self._was_open)
+        self._was_open = True
 
     # From the wire.
 

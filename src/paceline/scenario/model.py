@@ -141,6 +141,7 @@ class Scenario:
             dialer,
             lambda: CookieJar(endpoint.host, clock, is_tls=endpoint.is_tls),
             clock,
+            tls=self.tls,
             timeout_s=self.timeout_s,
             follow_redirects=self.follow_redirects,
         )

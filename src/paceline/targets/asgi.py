@@ -20,7 +20,6 @@ from paceline.targets.in_process import (
     SERVER_HOST,
     SERVER_PORT,
     STATUS_ERRORS,
-    Headers,
     InProcessRequest,
     in_process_request,
     kept_headers,
@@ -28,6 +27,7 @@ from paceline.targets.in_process import (
     text_of,
 )
 from paceline.targets.lifespan import Lifespan
+from paceline.wire.request import Headers
 
 _APPLICATION_ARGUMENTS = 3
 _WAITING, _STARTED, _COMPLETE = range(3)

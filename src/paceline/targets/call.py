@@ -29,12 +29,12 @@ class CallTarget:
     setup_each: Callable[[], Any] | None = None
 
     def __post_init__(self) -> None:
-        _callable_without_arguments("operation", self.operation)
+        callable_without_arguments("operation", self.operation)
         for name in ("setup", "teardown", "setup_each"):
             function = getattr(self, name)
             if function is None:
                 continue
-            _callable_without_arguments(name, function)
+            callable_without_arguments(name, function)
             if not self.is_async and returns_awaitable(function):
                 raise ConfigurationError(
                     f"{name} is a coroutine function but operation is not: make both async, or neither"
@@ -55,7 +55,12 @@ def returns_awaitable(function: Callable[[], Any]) -> bool:
     )
 
 
-def _callable_without_arguments(name: str, function: object) -> None:
+def callable_without_arguments(name: str, function: object) -> None:
+    """That ``function``, which the user calls ``name``, does its work when it is called with nothing.
+
+    Raises:
+        ConfigurationError: it does not.
+    """
     if inspect.iscoroutine(function):
         function.close()  # it will never be awaited: no second complaint about that
         raise ConfigurationError(f"{name} is a coroutine object, which can run only once: pass the function itself")

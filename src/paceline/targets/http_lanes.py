@@ -25,12 +25,24 @@ _SWEEPING_S = 1.0  # a limit is looked at every now and then
 class HttpLane:
     """One connection, opened again when it is lost. Implements ``Lane`` for the engine, ``Peer`` for the wire."""
 
-    __slots__ = ("_connecting", "_hops", "_lanes", "connection", "due_s", "noticed_s", "number", "request", "start_s")
+    __slots__ = (
+        "_connecting",
+        "_hops",
+        "_lanes",
+        "_was_open",
+        "connection",
+        "due_s",
+        "noticed_s",
+        "number",
+        "request",
+        "start_s",
+    )
 
     def __init__(self, lanes: "HttpLanes", number: int) -> None:
         self._lanes = lanes
         self._connecting: asyncio.Task[None] | None = None
         self._hops = 0
+        self._was_open = False
         self.number = number
         self.due_s = 0.0
         self.noticed_s = 0.0
@@ -43,7 +55,8 @@ class HttpLane:
         lanes = self._lanes
         request = self.request = next(lanes.source)
         connection = self.connection
-        self.start_s = lanes.now_s()
+        now_s = lanes.now_s  # fetched, then called: "lanes.now_s()" would look for a method first, each time anew
+        self.start_s = now_s()
         if connection is not None and connection.usable:
             connection.send(request)
         else:
@@ -56,14 +69,24 @@ class HttpLane:
 
     async def _connect(self) -> None:
         try:
-            self.connection = await self._lanes.dialer.dial(self, keeps=self._lanes.follow is not None)
+            await self.open()
         except WireError as failure:
             self._connecting = None
             self._fail(failure, pause=True)
             return
         self._connecting = None
-        if self.request is not None:
+        if self.request is not None and self.connection is not None:
             self.connection.send(self.request)
+
+    async def open(self) -> None:
+        """Open the connection.
+
+        Raises:
+            WireError: there is none; its kind says why.
+        """
+        lanes = self._lanes
+        self.connection = await lanes.dialer.dial(self, keeps=lanes.follow is not None, again=self._was_open)
+        self._was_open = True
 
     def answered(self, end_s: float, first_s: float | None) -> None:
         """From the wire."""
@@ -98,6 +121,7 @@ class HttpLane:
         except WireError as failure:
             self._fail(failure)
             return True
+        self._lanes.dialer.tally.followed(connection.status)
         self.request = following
         if connection.usable:
             connection.send(following)
@@ -208,7 +232,7 @@ class HttpLanes:
         async def open_some() -> None:
             for lane in waiting:
                 try:
-                    lane.connection = await self.dialer.dial(lane, keeps=self.follow is not None)
+                    await lane.open()
                 except WireError as failure:
                     if failure.kind == CLOSED:
                         continue  # it could be opened: what the server does then, each request will say

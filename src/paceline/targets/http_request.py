@@ -1,6 +1,5 @@
 """One of the requests that an HTTP target sends: as the user writes it, and made ready to be filled in."""
 
-import json as jsonlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from paceline.core.redaction import HIDDEN, redact
 from paceline.targets import template as templates
 from paceline.targets.rows import Rows
 from paceline.targets.template import Escape, Template
+from paceline.wire import body as bodies
 from paceline.wire import request as wire
 from paceline.wire.endpoint import without_fragment
 from paceline.wire.request import Headers, Prepared
@@ -72,15 +72,9 @@ class HttpRequest:
             raise ConfigurationError(f"weight must be a number above 0 and at most 1e9, not {self.weight!r}")
 
     def _check_body(self) -> None:
-        given = [name for name in ("body", "json", "form") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise ConfigurationError(f"{' and '.join(given)} are both the body of a request: give one of them")
-        if isinstance(self.body, bytearray | memoryview):
-            object.__setattr__(self, "body", bytes(self.body))
-        if self.body is not None and not isinstance(self.body, str | bytes):
-            raise ConfigurationError(
-                f"body must be text or bytes, not {type(self.body).__name__}; for data there is json"
-            )
+        bodies.check_one_body(body=self.body, json=self.json, form=self.form)
+        if self.body is not None:
+            object.__setattr__(self, "body", bodies.checked_body(self.body))
         if self.form is not None:
             object.__setattr__(self, "form", _form_pairs(self.form))
 
@@ -167,9 +161,10 @@ def default_name(request: HttpRequest) -> str:
 def _body(request: HttpRequest, stated: str | None, known: Collection[str]) -> tuple[Template | None, str | None]:
     """The body and the content type that goes without saying."""
     if request.json is not None:
-        return templates.compile_template(_json_text(request.json), templates.for_json, known), "application/json"
+        text = bodies.json_text(request.json)
+        return templates.compile_template(text, templates.for_json, known), bodies.JSON_TYPE
     if request.form is not None:
-        return _form(request.form, known), "application/x-www-form-urlencoded"
+        return _form(request.form, known), bodies.FORM_TYPE
     if isinstance(request.body, str):
         return templates.compile_template(request.body, _escape_of(stated or ""), known), None
     return (templates.joined([request.body]) if request.body is not None else None), None
@@ -181,19 +176,8 @@ def _escape_of(content_type: str) -> Escape:
     return templates.for_form if _FORM_TYPE.fullmatch(content_type) is not None else templates.as_is
 
 
-def _json_text(value: object) -> str:
-    try:
-        return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"json cannot be said in JSON: {redact(str(error))}") from None
-
-
 def _form_pairs(form: object) -> tuple[tuple[str, str], ...]:
-    try:
-        items = form.items() if isinstance(form, Mapping) else form
-        pairs = tuple((name, value) for name, value in items)  # type: ignore[attr-defined]  # refused below
-    except (TypeError, ValueError):
-        raise ConfigurationError("form must be a mapping, or pairs of name and value") from None
+    pairs = wire.pairs_of("form", form)
     for name, value in pairs:
         if not isinstance(name, str) or isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ConfigurationError(

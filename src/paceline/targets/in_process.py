@@ -1,9 +1,8 @@
 """One request for an application that is called in this process: checked and encoded once, before anything is timed."""
 
 import inspect
-import json as json_codec
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -11,10 +10,10 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
-from paceline.core.version import __version__
 from paceline.records.outcome import Outcome
-
-Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+from paceline.wire import request as wire
+from paceline.wire.body import JSON_TYPE, check_one_body, plain_body
+from paceline.wire.request import Headers
 
 # The address that the application sees. No socket stands behind it; the ports are those of a plain local request.
 SERVER_HOST = "127.0.0.1"
@@ -26,8 +25,6 @@ LEAST_STATUS = 200  # a final answer; 1xx only announces one
 MOST_STATUS = 599
 STATUS_ERRORS = {status: Outcome.error(f"HTTP {status}") for status in range(HTTPStatus.BAD_REQUEST, MOST_STATUS + 1)}
 
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, 5.6.2
-_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # tab is allowed in a header's value
 _PATH_SAFE = "/%:@!$&'()*+,;=~"  # RFC 3986, 3.3, and the sign of what is encoded already
 _QUERY_SAFE = _PATH_SAFE + "?"
 
@@ -74,17 +71,18 @@ def in_process_request(
     Raises:
         ConfigurationError: one of them is nothing that HTTP can carry, or ``body`` and ``json`` are both given.
     """
-    if not isinstance(method, str) or not _TOKEN.fullmatch(method):
+    if not wire.is_token(method):
         raise ConfigurationError(f"method must be a word such as GET or POST, not {method!r}")
     method = method.upper()
     raw_path, query = _split_path(path)
-    content = _content(body, json)
+    check_one_body(body=body, json=json)
+    content = plain_body(body, json) or b""
     pairs = [_encoded_header(name, value) for name, value in kept_headers(headers)]
     given = {name for name, _ in pairs}
-    usual = [(b"host", b"localhost"), (b"accept", b"*/*"), (b"user-agent", f"paceline/{__version__}".encode())]
+    usual = [(b"host", b"localhost"), (b"accept", b"*/*"), (b"user-agent", wire.USER_AGENT.encode())]
     if json is not None:
-        usual.append((b"content-type", b"application/json"))
-    if (content or method in {"POST", "PUT", "PATCH"}) and b"transfer-encoding" not in given:
+        usual.append((b"content-type", JSON_TYPE.encode()))
+    if wire.tells_length(method, content or None) and b"transfer-encoding" not in given:
         usual.append((b"content-length", str(len(content)).encode()))
     complete = [*(pair for pair in usual if pair[0] not in given), *pairs]
     return InProcessRequest(method, raw_path, query, tuple(complete), content)
@@ -96,18 +94,7 @@ def kept_headers(headers: Headers | None) -> tuple[tuple[str, str], ...]:
     Raises:
         ConfigurationError: they are neither a mapping nor pairs.
     """
-    if headers is None:
-        return ()
-    if not isinstance(headers, str | bytes):
-        try:
-            return tuple(
-                (name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers)
-            )
-        except (TypeError, ValueError):
-            pass  # not iterable, or not of pairs
-    raise ConfigurationError(
-        f"headers must be a mapping of names to values, or pairs of them, not {type(headers).__name__}"
-    )
+    return () if headers is None else wire.pairs_of("headers", headers)
 
 
 def text_of(path: str, method: str) -> str:
@@ -145,35 +132,14 @@ def _split_path(path: object) -> tuple[bytes, bytes]:
         raise ConfigurationError(f"path cannot be encoded as UTF-8: {redact(path)!r}") from error
 
 
-def _content(body: object, json: object) -> bytes:
-    if body is not None and json is not None:
-        raise ConfigurationError("body and json are both given, but a request has one body: leave one of them out")
-    if json is not None:
-        try:
-            return json_codec.dumps(json, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ConfigurationError(f"json cannot be encoded: {redact(str(error))}") from error
-    if body is None:
-        return b""
-    if isinstance(body, str):
-        try:
-            return body.encode()
-        except UnicodeEncodeError as error:
-            raise ConfigurationError("body cannot be encoded as UTF-8: pass bytes") from error
-    if isinstance(body, bytes | bytearray | memoryview):
-        return bytes(body)
-    raise ConfigurationError(f"body must be bytes or text, not {type(body).__name__}; for a value to encode, use json")
-
-
 def _encoded_header(name: object, value: object) -> tuple[bytes, bytes]:
     # Values are named by their header only: they may be credentials.
-    if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+    if not isinstance(name, str) or not wire.is_token(name):
         raise ConfigurationError(f"headers: {name!r} cannot be the name of a header")
     if not isinstance(value, str):
-        raise ConfigurationError(f"headers: the value of {name!r} must be text, not {type(value).__name__}")
-    if _UNSENDABLE.search(value):
-        raise ConfigurationError(f"headers: the value of {name!r} holds a line break or another control character")
+        raise ConfigurationError(f"headers: the value of {name} must be a string, not {type(value).__name__}")
+    wire.check_value(name, value)
     try:
         return name.lower().encode("ascii"), value.strip(" \t").encode("latin-1")
     except UnicodeEncodeError as error:
-        raise ConfigurationError(f"headers: the value of {name!r} holds characters outside Latin-1") from error
+        raise ConfigurationError(f"headers: the value of {name} holds characters outside Latin-1") from error

@@ -45,6 +45,9 @@ class Sink(Protocol):
     def raised(self, lane: Lane, start_s: float, end_s: float, error: BaseException) -> None:
         """An attempt raised, and the lane is free."""
 
+    def interrupted(self, stop: BaseException) -> None:
+        """What a lane runs raised a ``KeyboardInterrupt``: the load ends, and nothing more is reported."""
+
     def part(self, number: int) -> None:
         """Which part the attempt is that is reported next; called before each where there are several."""
 

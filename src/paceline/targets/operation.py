@@ -26,11 +26,13 @@ def measured(
     teardown: _Function | None = None,
     setup_each: _Function | None = None,
 ) -> Measured:
-    """The target that ``operation`` is or makes.
+    """The target that ``operation`` is or makes; what was made by this function stays as it is.
 
     Raises:
         ConfigurationError: it is nothing that can be measured, or ``setup_each`` does not go together with it.
     """
+    if isinstance(operation, Measured):
+        return operation
     if isinstance(operation, AsgiTarget | WsgiTarget):
         own = operation.call_target()
         setup, teardown = _both(own.setup, setup), _both(teardown, own.teardown)

@@ -1,6 +1,7 @@
 """Following an answer that names another place on the same server."""
 
 import re
+from typing import NamedTuple
 from urllib.parse import urljoin
 
 from paceline.core.errors import ConfigurationError
@@ -13,10 +14,37 @@ from paceline.wire.request import IDEMPOTENT_METHODS, Prepared
 MOST_HOPS = 10
 _SEE_OTHER = 303
 _BECOMES_GET = frozenset({301, 302})  # where the request was a POST (RFC 9110, 15.4)
-_STATUSES = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOCATION = re.compile(rb"\r\nlocation:[ \t]*([^\r\n]*)", re.IGNORECASE)
 _OF_A_BODY = re.compile(rb"\r\ncontent-[a-z]+:[^\r\n]*", re.IGNORECASE)
 _END_OF_HEAD = b"\r\n\r\n"
+
+
+class Onward(NamedTuple):
+    """The request that follows a redirect: its method and target, and whether it has the body of the one before."""
+
+    method: str
+    target: str
+    keeps_body: bool
+
+
+def onward(method: str, target: str, status: int, location: str, endpoint: Endpoint) -> Onward:
+    """What follows an answer that names another place.
+
+    Args:
+        method: of the request that was answered.
+        target: its path and query.
+        status: one of ``REDIRECTS``.
+        location: what the answer names.
+        endpoint: the server, which is not left.
+
+    Raises:
+        WireError: the place is on another server, or none at all.
+    """
+    goal = _goal(location, target, endpoint)
+    if (status == _SEE_OTHER and method != "HEAD") or (status in _BECOMES_GET and method == "POST"):
+        return Onward("GET", goal, keeps_body=False)
+    return Onward(method, goal, keeps_body=True)
 
 
 def next_request(request: Prepared, status: int, answer: bytes, endpoint: Endpoint) -> Prepared | None:
@@ -33,17 +61,16 @@ def next_request(request: Prepared, status: int, answer: bytes, endpoint: Endpoi
     """
     answer = framing.without_interim(answer)
     end = answer.find(_END_OF_HEAD)
-    found = _LOCATION.search(answer, 0, end) if status in _STATUSES else None
+    found = _LOCATION.search(answer, 0, end) if status in REDIRECTS else None
     if found is None:
         return None
     head, _, body = request.data.partition(_END_OF_HEAD)
     line, _, fields = head.partition(b"\r\n")
     method, target, version = line.decode().split(" ")
-    goal = _goal(found[1].decode("latin-1"), target, endpoint)
-    if (status == _SEE_OTHER and method != "HEAD") or (status in _BECOMES_GET and method == "POST"):
-        method, body = "GET", b""
-        fields = _OF_A_BODY.sub(b"", b"\r\n" + fields)[2:]
-    data = f"{method} {goal} {version}\r\n".encode() + fields + _END_OF_HEAD + body
+    method, target, keeps_body = onward(method, target, status, found[1].decode("latin-1"), endpoint)
+    if not keeps_body:
+        body, fields = b"", _OF_A_BODY.sub(b"", b"\r\n" + fields)[2:]
+    data = f"{method} {target} {version}\r\n".encode() + fields + _END_OF_HEAD + body
     return Prepared(data, request.part, method == "HEAD", method in IDEMPOTENT_METHODS)
 
 

@@ -18,13 +18,13 @@ from paceline.targets.in_process import (
     SERVER_HOST,
     SERVER_PORT,
     STATUS_ERRORS,
-    Headers,
     InProcessRequest,
     in_process_request,
     kept_headers,
     takes,
     text_of,
 )
+from paceline.wire.request import Headers
 
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 

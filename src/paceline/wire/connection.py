@@ -134,13 +134,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Called by the event loop: so many bytes have come."""
-        now_s = self._now_s()
+        # Fetched, then called: Python 3.11 looks up "self._now_s()" anew each time where that is no method.
+        clock, take = self._now_s, self._take
+        now_s = clock()
         if self._request is None:
             self._unasked()
             return
         self._tally.received_bytes += nbytes
         try:
-            self._take(self._buffer[:nbytes])
+            take(self._buffer[:nbytes])
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._malformed(self._why(error))
             return

@@ -37,21 +37,21 @@ class Dialer:
         tally: Tally,
         now_s: Callable[[], float],
     ) -> None:
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._tls = tls
-        self._connect_timeout_s = connect_timeout_s
+        self.connect_timeout_s = connect_timeout_s
         self._now_s = now_s
         self._addresses: list[_Address] = []
         self._buffer = memoryview(bytearray(BUFFER_BYTES))
         self.tally = tally
 
-    async def dial(self, peer: Peer, *, keeps: bool = False) -> Connection:
-        """A new connection for ``peer``.
+    async def dial(self, peer: Peer, *, keeps: bool = False, again: bool = False) -> Connection:
+        """A new connection for ``peer``; ``again``: in place of one that was lost.
 
         Raises:
             WireError: there is none; its kind says why.
         """
-        return await self._within_limit(self._dial(peer, keeps=keeps))
+        return await self._within_limit(self._dial(peer, keeps=keeps, again=again))
 
     async def resolve(self) -> None:
         """Look the host up, before many connections are opened that would each do so.
@@ -63,15 +63,15 @@ class Dialer:
 
     async def _within_limit(self, doing: Coroutine[None, None, _T]) -> _T:
         try:
-            async with asyncio.timeout(self._connect_timeout_s):
+            async with asyncio.timeout(self.connect_timeout_s):
                 return await doing
         except TimeoutError as error:
-            limit = f"within {self._connect_timeout_s:g} s"
-            raise WireError(TIMEOUT, f"no connection to {self._endpoint.text} {limit}") from error
+            limit = f"within {self.connect_timeout_s:g} s"
+            raise WireError(TIMEOUT, f"no connection to {self.endpoint.text} {limit}") from error
         except (OSError, WireError) as error:
-            raise failure_of(error, self._endpoint.text) from error
+            raise failure_of(error, self.endpoint.text) from error
 
-    async def _dial(self, peer: Peer, *, keeps: bool) -> Connection:
+    async def _dial(self, peer: Peer, *, keeps: bool, again: bool) -> Connection:
         if not self._addresses:
             await self._resolve()
         begun_s = self._now_s()
@@ -84,24 +84,29 @@ class Dialer:
                 await loop.create_connection(lambda: connection, sock=plain)
             else:
                 begun_s = self._now_s()
-                name = self._endpoint.host
+                name = self.endpoint.host.partition("%")[0]  # no certificate names this machine's zones
                 await loop.create_connection(lambda: connection, sock=plain, ssl=self._tls, server_hostname=name)
                 self.tally.tls_ns.append(nanoseconds(self._now_s() - begun_s))
         except BaseException:
             plain.close()
             raise
         if not connection.usable:  # nobody will be told that it was lost: that has happened
-            raise WireError(CLOSED, f"{self._endpoint.text} closed the connection as soon as it was open")
-        self.tally.opened += 1
+            raise WireError(CLOSED, f"{self.endpoint.text} closed the connection as soon as it was open")
+        self.tally.opened(again=again)
         return connection
 
     async def _resolve(self) -> None:
-        if self._endpoint.unix_socket is not None:
-            self._addresses = [(socket.AF_UNIX, self._endpoint.unix_socket)]
+        if self.endpoint.unix_socket is not None:
+            self._addresses = [(socket.AF_UNIX, self.endpoint.unix_socket)]
             return
         begun_s = self._now_s()
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._endpoint.host, self._endpoint.port, type=socket.SOCK_STREAM)
+        host, port = self.endpoint.host, self.endpoint.port
+        if "%" in host:
+            # An address with a zone, which uvloop's would drop. Nobody is asked for what is a number already.
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        else:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         self.tally.dns_ns.append(nanoseconds(self._now_s() - begun_s))
         self._addresses = [(family, address) for family, _, _, _, address in found]
 

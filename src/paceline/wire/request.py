@@ -4,6 +4,7 @@ import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
@@ -84,7 +85,7 @@ def check_method(method: str) -> None:
     Raises:
         ConfigurationError: it is no token, or ``CONNECT``.
     """
-    if not isinstance(method, str) or _TOKEN.fullmatch(method) is None:
+    if not is_token(method):
         raise ConfigurationError(f"method must be one word such as 'GET', not {redact(repr(method))}")
     if method.upper() == "CONNECT":
         raise ConfigurationError("method CONNECT opens a tunnel and is no request that could be measured")
@@ -121,12 +122,9 @@ def header_pairs(headers: Headers | None) -> tuple[tuple[str, str], ...]:
     """
     if headers is None:
         return ()
-    try:
-        pairs = tuple((name, value) for name, value in (headers.items() if isinstance(headers, Mapping) else headers))
-    except (TypeError, ValueError):
-        raise ConfigurationError("headers must be a mapping, or pairs of name and value") from None
+    pairs = pairs_of("headers", headers)
     for name, value in pairs:
-        if not isinstance(name, str) or _TOKEN.fullmatch(name) is None:
+        if not is_token(name):
             # What follows a colon or a blank is not shown: somebody may have put a whole line there.
             shown = re.split(r"[\s:]", name, maxsplit=1)[0] if isinstance(name, str) else type(name).__name__
             raise ConfigurationError(
@@ -137,6 +135,23 @@ def header_pairs(headers: Headers | None) -> tuple[tuple[str, str], ...]:
         if not isinstance(value, str):
             raise ConfigurationError(f"headers: the value of {name} must be a string, not {type(value).__name__}")
     return pairs
+
+
+def is_token(value: object) -> bool:
+    """Whether ``value`` can be a method or the name of a header (RFC 9110, 5.6.2)."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def pairs_of(what: str, given: object) -> tuple[tuple[Any, Any], ...]:
+    """``given``, a mapping or pairs, as pairs that nobody can change or use up any more.
+
+    Raises:
+        ConfigurationError: it is neither; the message calls it ``what`` and does not show it.
+    """
+    try:
+        return tuple((name, value) for name, value in (given.items() if isinstance(given, Mapping) else given))  # type: ignore[attr-defined]  # refused below
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{what} must be a mapping, or pairs of name and value") from None
 
 
 def check_value(name: str, value: str) -> None:

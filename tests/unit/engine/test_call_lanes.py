@@ -93,6 +93,21 @@ def test_what_an_operation_says_and_raises_is_counted(wrapped: Callable[[Any], C
     assert "src/paceline/engine" not in groups["LookupError"].traceback
 
 
+@pytest.mark.parametrize("workload", [ConstantRate(50, 600.0), ClosedLoop(3, 600.0, think_time_s=0.001)])
+def test_an_interrupt_that_an_operation_raises_ends_the_load(workload: Workload) -> None:
+    calls: list[int] = []
+
+    async def operation() -> None:
+        calls.append(1)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+
+    ended = run(operation, workload)
+    assert isinstance(ended.stopped_by, KeyboardInterrupt)
+    assert ended.record.circumstances.interruption == "KeyboardInterrupt"
+    assert ended.record.counts.ok == ended.record.counts.attempts >= 4
+
+
 def test_a_task_that_never_ends_is_cancelled_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(CallLanes, "grace_s", 0.05)
     cancelled: list[int] = []
@@ -203,14 +218,28 @@ def test_more_users_than_arrivals_would_get_threads_all_get_one(monkeypatch: pyt
     assert record.counts.ok == len(seen) == 4
 
 
+def until_an_arrival_waits(monkeypatch: pytest.MonkeyPatch) -> Callable[[], bool]:
+    """An operation that ends when an arrival has found no free thread, and could not have another one."""
+    another, waiting = CallLanes.another, threading.Event()
+
+    def watched(lanes: CallLanes) -> Any:
+        lane = another(lanes)
+        if lane is None:
+            waiting.set()
+        return lane
+
+    monkeypatch.setattr(CallLanes, "another", watched)
+    return lambda: waiting.wait(20.0)
+
+
 def test_arrivals_wait_when_there_are_no_more_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(call_lanes, "MOST_THREADS", 2)
-    pause = threading.Event()
-    record = run(lambda: pause.wait(0.01), ConstantRate(500, 0.1)).record
+    held = until_an_arrival_waits(monkeypatch)
+    record = run(held, ConstantRate(500, 0.1)).record
     assert record.counts.ok == 50
     assert record.load is not None
     assert record.load.arrivals is not None
-    assert record.load.arrivals.late > 0
+    assert record.load.arrivals.connection_wait.moments.maximum > 0
 
 
 def test_a_system_without_threads_is_said_or_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,9 +254,9 @@ def test_a_system_without_threads_is_said_or_waited_for(monkeypatch: pytest.Monk
         real(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
-    pause = threading.Event()
-    record = run(lambda: pause.wait(0.01), ConstantRate(300, 0.1)).record
+    held = until_an_arrival_waits(monkeypatch)
+    record = run(held, ConstantRate(300, 0.1)).record
     assert record.counts.ok == 30
     lanes_started.clear()
     with pytest.raises(MeasurementError, match="2 threads, not 3: can't start new thread"):
-        run(pause.wait, ClosedLoop(3, 0.1, think_time_s=0.1))
+        run(held, ClosedLoop(3, 0.1, think_time_s=0.1))

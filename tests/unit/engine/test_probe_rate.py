@@ -8,14 +8,18 @@ from paceline.engine import probe
 from paceline.engine.probe import probe_rate
 from paceline.engine.request import RunRequest
 from paceline.records.run_record import TestType
+from paceline.scenario.files import FileScenario
+from paceline.scenario.model import Scenario
+from paceline.scenario.user import User
 from paceline.targets.call import CallTarget
 from paceline.targets.http import HttpTarget
+from paceline.targets.lanes import LaneTarget
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 URL = "http://localhost:1"
 
 
-def rate(workload: Workload, target: HttpTarget | CallTarget | None = None) -> float:
+def rate(workload: Workload, target: HttpTarget | CallTarget | LaneTarget | None = None) -> float:
     return probe_rate(RunRequest("load", TestType.API_ENDPOINT, target or HttpTarget(URL), workload))
 
 
@@ -51,6 +55,16 @@ def test_a_request_that_could_change_something_is_not_repeated(method: str) -> N
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_a_request_that_changes_nothing_is(method: str) -> None:
     assert rate(ClosedLoop(10, 5.0), HttpTarget(URL, method)) == 100.0
+
+
+async def post(user: User) -> None:
+    await user.client.post("/basket")
+
+
+@pytest.mark.parametrize("target", [Scenario(post, URL), FileScenario("shop.py", "shop")])
+def test_what_users_send_is_not_known_before(target: LaneTarget) -> None:
+    assert rate(ConstantRate(2, 5.0), target) == rate(ClosedLoop(10, 5.0), target) == 100.0  # at most
+    assert rate(ClosedLoop(10, 4.9), target) == 0.0
 
 
 def test_a_callable_has_none() -> None:

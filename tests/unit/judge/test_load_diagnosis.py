@@ -9,8 +9,9 @@ from hypothesis import given
 from paceline.core.findings import Finding
 from paceline.judge.diagnosis import diagnose
 from paceline.judge.thresholds import PerformanceThreshold
-from paceline.records.load import Arrivals, LoadRecord, Probe, Traffic
+from paceline.records.load import Arrivals, LoadRecord, Part, Probe, Traffic
 from paceline.records.metrics import metrics_of
+from paceline.records.recorder import Counts
 from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.time_series import TimeSeries, TimeSlice
 from tests.fakes import MS, S, make_arrivals, make_latency, make_load, make_record
@@ -215,11 +216,10 @@ class TestLittlesLaw:
     @pytest.mark.parametrize(
         "changes",
         [
-            {"plan": "10 users for 1 s, 0.5 s think time"},
-            {"plan": "ramp to 10 users in 10 s, 10 users for 60 s"},
-            {"plan": ""},
+            {"think_time_s": 0.5},
+            {"think_time_s": None},  # stages; what is counted in requests; files that do not say
             {"execution": USERS},
-            {"load": LoadRecord(arrivals=make_arrivals()), "plan": "10 users for 1 s"},
+            {"load": LoadRecord(arrivals=make_arrivals())},
             {"samples_ns": (MS,) * 999},
         ],
         ids=repr,
@@ -288,6 +288,35 @@ class TestProbe:
         assert finding is None or not finding.serious
         in_open_loop = self._beside([MS] * 2_000, probe_ns, arrivals=make_arrivals())
         assert _found("probe-waits-longer", in_open_loop) is None
+
+    @pytest.mark.parametrize("open_loop", [False, True])
+    def test_beside_a_scenario_only_what_it_sent_is_held_against_it(self, *, open_loop: bool) -> None:
+        def beside(part: str, services_us: int, latencies_us: int = 0) -> RunRecord:
+            seen = make_latency([MS] * 500, keep_samples=False)
+            own = make_latency([services_us * US] * 2_000)
+            late = make_latency([(latencies_us or services_us) * US] * 2_000)
+            parts = (
+                Part("POST /buy", Counts(ok=2_000), make_latency([90 * MS] * 2_000), None),
+                Part("GET /items", Counts(ok=2_000), late if open_loop else own, own if open_loop else None),
+            )
+            arrivals = make_arrivals([0] * 10, [0] * 10, [90 * MS] * 10) if open_loop else None
+            probe = Probe(100.0, latency=seen, service=seen, part=part)
+            return make_load((90 * MS,) * 4_000, LoadRecord(arrivals=arrivals, parts=parts, probe=probe))
+
+        assert _found("probe-disagrees", beside("GET /items", 1_000)) is None
+        assert _found("probe-disagrees", beside("GET /items", 1_000, 50_000)) is None or not open_loop
+        assert _found("probe-disagrees", beside("GET /nowhere", 5_000)) is None
+        finding = _found("probe-disagrees", beside("GET /items", 5_000))
+        assert finding is not None
+        assert finding.seen.startswith(
+            "The load reads slower than an independent probe to GET /items of the same server"
+        )
+        waits = replace(beside("GET /items", 1_000))
+        assert waits.load is not None
+        assert waits.load.probe is not None
+        seen = make_latency([MS] * 400 + [50 * MS] * 100, keep_samples=False)
+        load = replace(waits.load, probe=replace(waits.load.probe, latency=seen))
+        assert (_found("probe-waits-longer", replace(waits, load=load)) is None) == open_loop
 
     def test_one_slow_probe_says_nothing(self) -> None:
         assert _found("probe-waits-longer", self._beside([MS] * 2_000, [MS] * 199 + [S])) is None

@@ -102,6 +102,7 @@ class Book:
     attempts: list[tuple[str, AttemptEnd, str, str]] = field(default_factory=list)
     stamps: list[tuple[float, float, float | None]] = field(default_factory=list)
     errors: list[BaseException] = field(default_factory=list)
+    stops: list[BaseException] = field(default_factory=list)
     pauses: int = 0
     releases: int = 0
     numbers: list[int] = field(default_factory=list)
@@ -147,6 +148,10 @@ class Book:
             lane.begin()
         else:
             self.all_released.set()
+
+    def interrupted(self, stop: BaseException) -> None:
+        self.stops.append(stop)
+        self.all_released.set()
 
     @property
     def kinds(self) -> list[str]:

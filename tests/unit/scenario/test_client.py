@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paceline.core.errors import ConfigurationError, MeasurementError
+from paceline.records.latency import Latency
 from paceline.records.outcome import AttemptEnd
 from paceline.scenario.answer import Answer
 from paceline.scenario.failure import RequestFailed
@@ -76,6 +77,10 @@ def test_all_that_a_request_can_have() -> None:
         ("/x", {"json": {1, 2}}, "cannot be said in JSON"),
         ("/x", {"body": 3}, "body must be text or bytes"),
         ("/x", {"params": 3}, "params must be"),
+        ("/x", {"body": "\ud800"}, "body holds a lone surrogate"),
+        ("/x", {"json": "\ud800"}, "json holds a lone surrogate"),
+        ("/x", {"form": {"a": "\ud800"}}, "form holds a lone surrogate"),
+        ("/x", {"form": "a=b"}, "form must be a mapping, or pairs"),
         ("/x", {"expect": "200"}, "expect must be"),
         ("/x", {"headers": {"a b": "c"}}, "no header name"),
     ],
@@ -365,6 +370,8 @@ def test_redirects_are_followed_where_asked_for(status: int, method: str, then: 
         assert server.lines == [f"{method} /start", f"{then} /end?q", "GET /start"]
         assert server.asked[1].body == (b"x" if then != "GET" else b"")
         assert book.names == [f"{method} /start", "GET /start"]
+        statuses = {each.code: each.count for each in book.lanes.traffic(Latency()).statuses}
+        assert statuses == {200: 1, status: 1}  # what was followed is not what a request ended with
 
     run(main)
 

@@ -1,10 +1,12 @@
 import asyncio
+import gc
 import socket
 from typing import Any
 
 import pytest
 
 from paceline.core.errors import MeasurementError
+from paceline.records.latency import Latency
 from paceline.records.outcome import AttemptEnd
 from paceline.scenario.failure import RequestFailed
 from paceline.scenario.model import Scenario
@@ -263,6 +265,88 @@ def test_closing_in_the_middle_leaves_no_task_and_no_connection() -> None:
             await until(lambda: not server.open)
             assert len(asyncio.all_tasks()) == 1
             assert "GET /cleanup" not in server.lines
+
+    run(main)
+
+
+def test_first_connections_of_further_users_are_no_reconnects() -> None:
+    async def both(user: User) -> None:
+        await asyncio.gather(user.client.get("/x"), user.client.get("/y"))
+
+    async def main() -> None:
+        async with serving(bye=answer(Connection="close")) as server, opened(scenario(server, both)) as (lanes, book):
+            extra = lanes.another()
+            assert extra is not None
+            book.times = 2
+            lanes.lane(0).begin()
+            extra.begin()
+            await book.all_released.wait()
+            traffic = lanes.traffic(Latency())
+            assert (server.connections, traffic.connections, traffic.reconnects) == (4, 4, 0)
+            await extra.user.client.get("/bye")
+            await extra.user.client.get("/x")
+            await extra.user.client.get("/y")
+            traffic = lanes.traffic(Latency())
+            assert (server.connections, traffic.connections, traffic.reconnects) == (5, 4, 1)
+
+    run(main)
+
+
+@pytest.mark.parametrize("awaited", [False, True])
+def test_tasks_of_a_user_function_end_with_the_load_in_silence(
+    caplog: pytest.LogCaptureFixture, *, awaited: bool
+) -> None:
+    ended: list[str] = []
+
+    async def again_and_again(user: User, path: str) -> None:
+        try:
+            while True:
+                await asyncio.sleep(0)
+                await user.client.get(path)
+        finally:
+            ended.append(path)
+
+    async def go(user: User) -> None:
+        both = [asyncio.create_task(again_and_again(user, path)) for path in ("/x", "/y")]
+        if awaited:
+            await asyncio.gather(*both)
+        else:
+            await asyncio.create_task(asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED))
+            await user.client.get("/z")
+
+    async def main() -> None:
+        async with serving() as server:
+            async with opened(scenario(server, go)) as (lanes, book):
+                lanes.lane(0).begin()
+                await begun(server, "/y")
+                lanes.finish()
+                await book.all_released.wait()
+                await until(lambda: len(ended) == 2)
+            assert book.errors == []
+            assert set(book.names) == {"GET /x", "GET /y"}
+            assert set(book.kinds) == {""}
+
+    run(main)
+    gc.collect()
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("where", ["run", "on_start"])
+def test_an_interrupt_that_a_user_function_raises_is_handed_on(where: str) -> None:
+    async def stop(user: User) -> None:
+        await user.client.get("/x")
+        raise KeyboardInterrupt
+
+    async def main() -> None:
+        async with serving() as server:
+            functions = {"run": get, "on_start": None} | {where: stop}
+            asked = scenario(server, functions["run"], on_start=functions["on_start"])
+            async with opened(asked, times=2) as (lanes, book):
+                lanes.lane(0).begin()
+                await book.all_released.wait()
+            assert [type(stop) for stop in book.stops] == [KeyboardInterrupt]
+            assert (book.errors, book.releases) == ([], 0)
+            assert book.names == (["GET /x"] if where == "run" else [])
 
     run(main)
 

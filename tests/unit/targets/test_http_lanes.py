@@ -89,6 +89,9 @@ class Taken(Sink):
     def released(self, lane: Lane) -> None:
         raise AssertionError(lane)
 
+    def interrupted(self, stop: BaseException) -> None:
+        raise AssertionError(stop)
+
     @property
     def kinds(self) -> list[str]:
         return [each.kind for each in self.ends]
@@ -219,7 +222,7 @@ def test_a_server_that_closes_as_soon_as_it_accepts(run: Run) -> None:
 
 
 def test_a_connection_closed_before_it_is_handed_out_is_no_reason_not_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def closed(peer: object, *, keeps: bool) -> None:
+    async def closed(peer: object, *, keeps: bool, again: bool) -> None:
         raise WireError(CLOSED, "closed as soon as it was open")
 
     async def main() -> None:
@@ -324,7 +327,7 @@ def test_what_is_no_ok_answer_is_an_error_and_the_lane_goes_on(run: Run, answer:
             for _ in range(5):
                 ended = await load.attempt(lane)
                 assert (ended.kind, ended.end, ended.pause) == (kind, AttemptEnd.ERROR, False)
-            assert load.tally.opened == (0 if kind == STATUS else 4)
+            assert load.tally.reopened == (0 if kind == STATUS else 4)
             await load.lanes.close()
 
     run(main)

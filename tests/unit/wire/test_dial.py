@@ -15,7 +15,7 @@ import trustme
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.wire.dial import Dialer
-from paceline.wire.endpoint import Endpoint
+from paceline.wire.endpoint import Endpoint, split_url
 from paceline.wire.failure import CLOSED, CONNECT, DNS, MALFORMED, REFUSED, RESET, TIMEOUT, TLS, WireError
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
@@ -97,7 +97,21 @@ def test_a_request_is_answered_and_the_phases_are_timed(run: Run) -> None:
             assert (await asked(dialer)).told == [OK]
         tally = dialer.tally
         assert (len(tally.dns_ns), len(tally.connect_ns), len(tally.tls_ns)) == (1, 2, 0)
-        assert (tally.opened, tally.statuses) == (2, {200: 2})
+        assert (tally.connections, tally.statuses) == (2, {200: 2})
+
+    run(main)
+
+
+def test_the_zone_of_an_address_is_kept(run: Run) -> None:
+    async def main() -> None:
+        zone, number = "lo", socket.if_nametoindex("lo")
+        dialer = dialer_to(80, split_url(f"http://[fe80::1%25{zone}]/").endpoint.host)
+        await dialer.resolve()
+        assert dialer._addresses == [(socket.AF_INET6, ("fe80::1", 80, 0, number))]
+        nowhere = dialer_to(80, "fe80::1%nowhere0")
+        with pytest.raises(WireError) as caught:
+            await nowhere.resolve()
+        assert caught.value.kind == DNS
 
     run(main)
 
@@ -229,9 +243,9 @@ def test_a_connection_lost_before_it_is_handed_out_is_no_connection(monkeypatch:
         monkeypatch.setattr(dialer, "_connected", connected)
         monkeypatch.setattr(asyncio, "get_running_loop", Loop)
         with pytest.raises(WireError) as caught:
-            await dialer._dial(Peer(), keeps=False)
+            await dialer._dial(Peer(), keeps=False, again=False)
         assert caught.value.kind == CLOSED
-        assert dialer.tally.opened == 0
+        assert (dialer.tally.connections, dialer.tally.reopened) == (0, 0)
         monkeypatch.undo()
 
     run_on("asyncio", main)

@@ -12,7 +12,7 @@ def filled() -> Tally:
         received_bytes=20,
         statuses={503: 1, 200: 3},
         connections=4,
-        opened=5,
+        reopened=5,
         closed_by_server=6,
         resent=7,
         dns_ns=[MS],
@@ -39,6 +39,23 @@ def test_a_window_begins_anew_and_keeps_how_long_connecting_took() -> None:
     assert (traffic.sent_bytes, traffic.received_bytes, traffic.statuses) == (0, 0, ())
     assert (traffic.connections, traffic.reconnects, traffic.closed_by_server, traffic.resent) == (2, 0, 0, 0)
     assert [phase.moments.count for phase in (traffic.dns, traffic.connect, traffic.tls)] == [1, 2, 1]
+
+
+def test_what_is_opened_for_the_first_time_is_no_reconnect() -> None:
+    tally = Tally()
+    tally.begin(2)
+    for again in (False, True, False, False):
+        tally.opened(again=again)
+    traffic = tally.traffic(Latency())
+    assert (traffic.connections, traffic.reconnects) == (5, 1)
+
+
+def test_the_answers_on_the_way_of_redirects_are_not_counted() -> None:
+    tally = Tally(statuses={200: 1, 302: 2})
+    tally.followed(302)
+    assert tally.statuses == {200: 1, 302: 1}
+    tally.followed(302)
+    assert tally.statuses == {200: 1}
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [(0.0, 0), (1.5, 1_500_000_000), (-1e-9, 0), (2.4e-9, 2)])

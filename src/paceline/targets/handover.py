@@ -1,0 +1,126 @@
+"""How what is measured gets to another process: by name, or pickled with what it refers to."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from types import ModuleType
+from typing import Any
+
+from paceline.core.errors import ConfigurationError
+from paceline.core.redaction import redact
+from paceline.targets.call import CallTarget
+from paceline.targets.reference import load_reference
+
+_SHOWN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ReferredCall:
+    """A :class:`CallTarget` by names such as ``package.module:function``, to be loaded wherever it is called.
+
+    Attributes:
+        operation, setup, teardown: what it is made of.
+    """
+
+    operation: str
+    setup: str | None = None
+    teardown: str | None = None
+
+    def __call__(self) -> CallTarget:
+        """Load it here.
+
+        Raises:
+            ConfigurationError: a name leads nowhere, or to what cannot be called without arguments.
+        """
+        return CallTarget(
+            load_reference(self.operation),
+            load_reference(self.setup) if self.setup else None,
+            load_reference(self.teardown) if self.teardown else None,
+        )
+
+
+def pickled(whole: object, parts: Mapping[str, object]) -> bytes:
+    """``whole`` for another process: functions of modules by name, local ones and those of ``__main__`` by value.
+
+    Args:
+        whole: what is pickled, in one piece: what two functions share they share there too.
+        parts: what of it is the user's, by the names of the arguments, to say which one is to blame.
+
+    Raises:
+        ConfigurationError: something in it belongs to this process; the message names the argument.
+    """
+    import cloudpickle
+
+    with ExitStack() as by_value:
+        for module in {_module_of(part) for part in parts.values()}:
+            if module is not None and not _is_found_elsewhere(module):
+                cloudpickle.register_pickle_by_value(module)
+                by_value.callback(cloudpickle.unregister_pickle_by_value, module)
+        try:
+            return bytes(cloudpickle.dumps(whole))
+        except Exception as error:
+            raise ConfigurationError(_blame(parts, error)) from error
+
+
+def _module_of(part: object) -> ModuleType | None:
+    name = getattr(inspect.unwrap(part) if callable(part) else part, "__module__", None)
+    return sys.modules.get(name) if isinstance(name, str) and name != "__main__" else None
+
+
+def _is_found_elsewhere(module: ModuleType) -> bool:
+    """Whether another interpreter with this ``sys.path`` imports the same; pytest and ``exec`` make some it cannot."""
+    file = getattr(module, "__file__", None)
+    if file is None:
+        return True  # built in, or a namespace
+    path: Any = None
+    names = module.__name__.split(".")
+    for depth in range(1, len(names) + 1):
+        spec = PathFinder.find_spec(".".join(names[:depth]), path)
+        if spec is None:
+            return False
+        path = spec.submodule_search_locations
+    return spec is not None and spec.origin == file
+
+
+def _blame(parts: Mapping[str, object], whole_error: Exception) -> str:
+    for name, part in parts.items():
+        error = _failure(part)
+        if error is None:
+            continue
+        holder = next((text for text, value in _held(part) if _failure(value) is not None), "")
+        reason = redact(str(error))[:_SHOWN_CHARACTERS]
+        return (
+            f"{name} cannot be handed to a fresh process: {holder}{type(error).__name__}: {reason}; "
+            "make what belongs to one process (a connection, a lock, an open file) in setup=, which is called there"
+        )
+    return f"the run cannot be handed to a fresh process: {type(whole_error).__name__}: {redact(str(whole_error))}"
+
+
+def _failure(part: object) -> Exception | None:
+    import cloudpickle
+
+    try:
+        cloudpickle.dumps(part)
+    except Exception as error:  # noqa: BLE001  # of somebody's __reduce__: whatever it is, it says why
+        return error
+    return None
+
+
+def _held(part: object) -> Iterator[tuple[str, object]]:
+    """What a function holds on to, each with words for it."""
+    function: Any = part
+    while isinstance(function, functools.partial):
+        for place, value in (*enumerate(function.args, start=1), *function.keywords.items()):
+            yield f"its argument {place}, of type {type(value).__name__}: ", value
+        function = function.func
+    if inspect.ismethod(function):
+        yield f"its object, of type {type(function.__self__).__name__}: ", function.__self__
+        function = function.__func__
+    if inspect.isfunction(function):
+        variables = inspect.getclosurevars(function)
+        for name, value in {**variables.globals, **variables.nonlocals}.items():
+            yield f"its variable {name!r}, of type {type(value).__name__}: ", value
