@@ -4,14 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LOCUST := .venv-locust/.ready
+PEERS := .venv-peers/.ready
 
-.PHONY: demo test check bench bench-http mutants clean
+.PHONY: demo test check bench bench-http bench-verdict mutants quality quality-real clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
 
-test: $(READY)  ## the whole test suite
-	$(BIN)/python -m pytest
+# Several at once, as most of the functional tests wait for processes that they started; a file stays in one process.
+test: $(READY)  ## the whole test suite; ARGS='-n 0' for one process
+	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
 
 check: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -33,6 +35,15 @@ bench-http: $(READY) $(LOCUST)  ## HTTP load next to wrk and Locust; ARGS=--long
 	echo "Installing$$missing"; apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing
 	$(BIN)/python -m bench.http $(ARGS)
 
+bench-verdict: $(READY) $(PEERS)  ## verdicts next to pytest-benchmark, pyperf and asv on the same sessions, 10 min; ARGS=--quick: 2
+	$(BIN)/python -m bench.verdict $(ARGS)
+
+quality: $(READY)  ## planted truth, simulated: false alarms, coverage, power of every verdict; ARGS=--keep stores the output
+	$(BIN)/python -m tests.quality $(ARGS)
+
+quality-real: $(READY)  ## the same with real duets on this machine, half an hour; the output is kept
+	$(BIN)/python -m tests.quality.real_duets $(ARGS) | tee tests/quality/results/real_duets.txt
+
 mutants: $(READY)  ## a seeded sample of mutants of stats, records and judge against their tests
 	$(BIN)/python -m tests.quality.mutants
 
@@ -50,5 +61,12 @@ $(LOCUST):
 	@.venv-locust/bin/python -m pip install --quiet --disable-pip-version-check locust
 	@touch $(LOCUST)
 
+# Nor need what the peers depend on be ours.
+$(PEERS):
+	@echo 'Installing pytest-benchmark, pyperf and asv into .venv-peers, once'
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pytest-benchmark pyperf asv
+	@touch $(PEERS)
+
 clean:  ## remove the environments and all caches
-	rm -rf $(VENV) .venv-locust .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .venv-locust .venv-peers .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

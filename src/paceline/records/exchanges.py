@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 LATE_NS = 1_000_000
+NO_PART = -1  # of an arrival that was never sent: which request it would have been is not known
+NEVER_SENT = "(never sent)"
 # Values, and histograms of so many. Merging costs the same for few as for many, and a generator waits meanwhile.
 _PIECE = 4_096
 _MOST_PIECES = 64
@@ -31,7 +33,7 @@ class Exchanges(Stamps):
     Attributes:
         written_s: when each attempt of an open loop began; ``starts_s`` is when it was to begin.
         noticed_s: when the engine saw that it was due.
-        parts: which of several named requests each was.
+        parts: which of several named requests each was; :data:`NO_PART` where it was none.
         firsts_at: positions of the attempts whose first byte came before their last.
         firsts_s: when it came.
     """
@@ -81,6 +83,41 @@ class Distribution:
         return Latency(self._moments, Histogram.merged(self._pieces), None)
 
 
+class _PartRecorder:
+    """Folds the attempts of one part."""
+
+    def __init__(self) -> None:
+        self._latency, self._service = Distribution(), Distribution()
+        self._counts = [0] * len(AttemptEnd)
+
+    def add(self, ends: "NDArray[np.int8]", durations_ns: "IntArray", services_ns: "IntArray | None") -> None:
+        """Take what is this part's."""
+        import numpy as np
+
+        for end, count in enumerate(np.bincount(ends, minlength=len(AttemptEnd)).tolist()):
+            self._counts[end] += count
+        answered = ends != int(AttemptEnd.ERROR)
+        self._latency.add(durations_ns[answered])
+        if services_ns is not None:
+            self._service.add(services_ns[answered])
+
+    def part(self, name: str, *, open_loop: bool) -> Part:
+        """All of it."""
+        counts = self._counts
+        return Part(
+            name,
+            Counts(
+                ok=counts[AttemptEnd.OK] + counts[AttemptEnd.HIT] + counts[AttemptEnd.MISS],
+                errors=counts[AttemptEnd.ERROR],
+                timeouts=counts[AttemptEnd.TIMEOUT],
+                hits=counts[AttemptEnd.HIT],
+                misses=counts[AttemptEnd.MISS],
+            ),
+            self._latency.latency,
+            self._service.latency if open_loop else None,
+        )
+
+
 class ExchangeRecorder:
     """Folds :class:`Exchanges`: attempts into a :class:`Recorder`, the rest beside it. Memory is bounded.
 
@@ -92,7 +129,8 @@ class ExchangeRecorder:
 
     def __init__(self, recorder: Recorder, part_names: Sequence[str], *, open_loop: bool) -> None:
         self._names = part_names
-        self._parts: list[tuple[Distribution, list[int]]] = []
+        self._parts: list[_PartRecorder] = []
+        self._never_sent: _PartRecorder | None = None
         self._open_loop = open_loop
         self._lag, self._generator_lag = Distribution(), Distribution()
         self._wait, self._service = Distribution(), Distribution()
@@ -114,7 +152,7 @@ class ExchangeRecorder:
         # Into arrays of bytes first: whatever looks at them afterwards takes them as they are.
         exchanges.ends_s, exchanges.starts_s = packed(exchanges.ends_s), packed(exchanges.starts_s)
         yield
-        self.recorder.fold(exchanges)
+        yield from self.recorder.folding(exchanges)
         yield
         ends_s, starts_s = floats(exchanges.ends_s), floats(exchanges.starts_s)
         ends = np.zeros(len(ends_s), dtype=np.int8)
@@ -122,8 +160,9 @@ class ExchangeRecorder:
         answered = ends != int(AttemptEnd.ERROR) if exchanges.marked else slice(None)
         began_s = starts_s
         if self._open_loop:
-            began_s = floats(exchanges.written_s)
-            yield from self._fold_arrivals(starts_s, began_s, floats(exchanges.noticed_s))
+            began_s, noticed_s = floats(exchanges.written_s), floats(exchanges.noticed_s)
+            yield
+            yield from self._fold_arrivals(starts_s, began_s, noticed_s)
             self._service.add(_nanoseconds(ends_s - began_s)[answered])
             yield
         if exchanges.firsts_at:
@@ -133,7 +172,8 @@ class ExchangeRecorder:
         yield
         if exchanges.parts:
             durations_ns = _nanoseconds(floats(exchanges.ends_s) - starts_s)
-            yield from self._fold_parts(durations_ns, ends, np.array(exchanges.parts))
+            services_ns = _nanoseconds(floats(exchanges.ends_s) - began_s) if self._open_loop else None
+            yield from self._fold_parts(ends, durations_ns, services_ns, np.array(exchanges.parts))
 
     def _fold_arrivals(self, due_s: "FloatArray", written_s: "FloatArray", noticed_s: "FloatArray") -> Iterator[None]:
         import numpy as np
@@ -150,16 +190,21 @@ class ExchangeRecorder:
         self._wait.add(_nanoseconds(written_s - noticed_s))
         yield
 
-    def _fold_parts(self, durations_ns: "IntArray", ends: "NDArray[np.int8]", parts: "IntArray") -> Iterator[None]:
-        import numpy as np
-
+    def _fold_parts(
+        self,
+        ends: "NDArray[np.int8]",
+        durations_ns: "IntArray",
+        services_ns: "IntArray | None",
+        parts: "IntArray",
+    ) -> Iterator[None]:
         while len(self._parts) < len(self._names):
-            self._parts.append((Distribution(), [0] * len(AttemptEnd)))
-        for number, (distribution, counts) in enumerate(self._parts):
+            self._parts.append(_PartRecorder())
+        recorders = dict(enumerate(self._parts))
+        if (parts == NO_PART).any():
+            recorders[NO_PART] = self._never_sent = self._never_sent or _PartRecorder()
+        for number, recorder in recorders.items():
             mine = parts == number
-            for end, count in enumerate(np.bincount(ends[mine], minlength=len(AttemptEnd)).tolist()):
-                counts[end] += count
-            distribution.add(durations_ns[mine & (ends != int(AttemptEnd.ERROR))])
+            recorder.add(ends[mine], durations_ns[mine], None if services_ns is None else services_ns[mine])
             yield
 
     def arrivals(self, planned: int) -> Arrivals | None:
@@ -182,23 +227,13 @@ class ExchangeRecorder:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Attempts by name, where there are several names."""
+        """Attempts by name, where there are several names; arrivals that were never sent are apart."""
         if len(self._names) <= 1:
             return ()
-        return tuple(
-            Part(
-                name,
-                Counts(
-                    ok=counts[AttemptEnd.OK] + counts[AttemptEnd.HIT] + counts[AttemptEnd.MISS],
-                    errors=counts[AttemptEnd.ERROR],
-                    timeouts=counts[AttemptEnd.TIMEOUT],
-                    hits=counts[AttemptEnd.HIT],
-                    misses=counts[AttemptEnd.MISS],
-                ),
-                distribution.latency,
-            )
-            for name, (distribution, counts) in zip(self._names, self._parts, strict=False)
-        )
+        named = list(zip(self._names, self._parts, strict=False))
+        if self._never_sent is not None:
+            named.append((NEVER_SENT, self._never_sent))
+        return tuple(recorder.part(name, open_loop=self._open_loop) for name, recorder in named)
 
 
 def _nanoseconds(differences_s: "FloatArray") -> "IntArray":

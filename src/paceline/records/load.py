@@ -13,12 +13,14 @@ class Part:
     Attributes:
         name: of the request.
         counts: how they ended.
-        latency: the distribution.
+        latency: the distribution; in an open loop from when they were due.
+        service: in an open loop, from when they were sent; None in a closed one, where that is the same.
     """
 
     name: str
     counts: Counts
     latency: Latency
+    service: Latency | None = None
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Traffic:
     Attributes:
         sent_bytes: of requests, before encryption.
         received_bytes: of answers as they came (a compressed body counts compressed), before encryption.
-        statuses: answers by status, ascending.
-        connections: open when the window began.
-        reconnects: opened within it.
+        statuses: answers by status, ascending; not those of redirects that were followed.
+        connections: open when the window began, or opened for the first time within it.
+        reconnects: opened within it in place of one that was lost.
         closed_by_server: connections that the server ended.
         resent: requests sent again because the server had closed the idle connection under them.
         dns: time to resolve the host, once a run.
@@ -91,6 +93,7 @@ class Probe:
         latency: from their intended start.
         service: written to answered.
         generator_lag: its own lag in noticing that a request was due.
+        part: the name that its requests go by in the load, where they are not those of the whole load.
     """
 
     per_second: float
@@ -98,6 +101,7 @@ class Probe:
     latency: Latency = field(default_factory=Latency)
     service: Latency = field(default_factory=Latency)
     generator_lag: Latency = field(default_factory=Latency)
+    part: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import copy
 import struct
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,11 @@ class Recorder:
 
     def fold(self, stamps: Stamps) -> None:
         """Take the complete attempts of ``stamps``, which must be in the order they ended."""
+        for _ in self.folding(stamps):
+            pass
+
+    def folding(self, stamps: Stamps) -> Iterator[None]:
+        """The same in steps of some 50 us for 1,300 attempts. Nothing of ``stamps`` counts before the last."""
         import numpy as np
 
         complete = len(stamps)
@@ -110,9 +115,14 @@ class Recorder:
             # Also what came back too late to be stopped did not answer in time.
             ends[(durations_ns >= self._timeout_ns) & (ends != _ERROR)] = AttemptEnd.TIMEOUT
         counted_ns = _answered(durations_ns, ends)
-        counts = self.counts.merge(self._count(ends)).merge(Counts(ok=stamps.untimed_ok))
-        moments = self._moments.merge(moments_of(counted_ns))
-        series = self._series.merge(self._slices(ends_s, ends, durations_ns)).bounded()
+        counted = self._count(ends).merge(Counts(ok=stamps.untimed_ok))
+        folded = moments_of(counted_ns)
+        yield
+        slices = self._slices(ends_s, ends, durations_ns)
+        yield
+        counts = self.counts.merge(counted)
+        moments = self._moments.merge(folded)
+        series = self._series.merge(slices).bounded()
         ok = slice(None) if not ends.any() else ends < _ERROR
         latest = zip(ends_s[ok][-self._workers :].tolist(), starts_s[ok][-self._workers :].tolist(), strict=True)
         # All computed; nothing below can be interrupted half-way by more than a few assignments.

@@ -11,6 +11,7 @@ from paceline.records.fingerprint import Fingerprint
 from paceline.records.latency import Latency
 from paceline.records.load import LoadRecord
 from paceline.records.recorder import Counts
+from paceline.records.replication import ProcessRun, Replication
 from paceline.records.resources import SystemUsage
 from paceline.records.time_series import TimeSeries
 
@@ -52,6 +53,10 @@ class Definition:
         open_loop: whether attempts begin by a schedule of arrivals, not when the last has ended.
         warmup_s: length of the warm-up before the measured window, where it is a duration.
         target: what was driven, without credentials, where that is not a callable.
+        think_time_s: pause of a worker between two attempts, where all ``workers`` go on for the whole load; None where
+            they do not (a number of iterations, arrivals, stages), and in files that do not say.
+        runs: fresh processes, one after the other; with 1 and one epoch, the process of the caller.
+        epochs: measured windows in each process; ``iterations`` and ``duration_s`` are those of one.
     """
 
     iterations: int | None = 100
@@ -65,6 +70,15 @@ class Definition:
     open_loop: bool = False
     warmup_s: float = 0.0
     target: str = ""
+    # Not compared: ``plan`` says it too, and says it in older files as well, which are not to become another benchmark.
+    think_time_s: float | None = field(default=None, compare=False)
+    runs: int = 1
+    epochs: int = 1
+
+    @property
+    def attempts_asked(self) -> int | None:
+        """In all epochs of all processes together; None for a duration."""
+        return None if self.iterations is None else self.iterations * self.calls_per_sample * self.runs * self.epochs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +99,28 @@ class Circumstances:
         abandoned_workers: workers left behind in an attempt that did not return within its limit.
         warmup_attempts: made before the window.
         warmup_errors: failures among them.
+        warmup_cut_ns: how long the warm-up had lasted when the run was ended in it; None where it was not.
         teardown_error: what ``teardown`` raised.
         own_cpu_s: CPU seconds of this process in the window, from the fine-grained process clock.
         empty_loop_ns: what the loop of a batch costs without a call in it, per call; part of the figures.
         event_loop: module of the event loop that ran the tasks.
         foreign_loop: whether the caller's own running loop had to wait meanwhile.
+        booted_at: when the machine was started, ISO 8601, UTC; None where it does not tell.
+        calibration_ns: of the calibration workload in this session; None where no baseline was in play.
     """
 
     interruption: str | None = None
     abandoned_workers: int = 0
     warmup_attempts: int = 0
     warmup_errors: tuple[ErrorGroup, ...] = ()
+    warmup_cut_ns: int | None = None
     teardown_error: ErrorGroup | None = None
     own_cpu_s: float | None = None
     empty_loop_ns: float | None = None
     event_loop: str | None = None
     foreign_loop: bool = False
+    booted_at: str | None = None
+    calibration_ns: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +146,7 @@ class RunRecord:
         fingerprint: machine and interpreter.
         metadata: the user's.
         load: what a load adds; None for what is no load.
+        replication: of a run in fresh processes: each one's figures; the rest of the record is all of them together.
     """
 
     name: str
@@ -146,6 +167,12 @@ class RunRecord:
     fingerprint: Fingerprint = field(default_factory=Fingerprint)
     metadata: Mapping[str, object] = field(default_factory=dict)
     load: LoadRecord | None = None
+    replication: Replication | None = None
+
+    @property
+    def processes(self) -> tuple[ProcessRun, ...]:
+        """The fresh processes of a replicated run; none where there is but the caller's."""
+        return () if self.replication is None else self.replication.processes
 
     @property
     def throughput_per_s(self) -> float:

@@ -1,11 +1,11 @@
 """Is a run steady? A trend test on the medians of consecutive blocks."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import combinations
 from statistics import median
+
+from paceline.stats.significance import kendall_p_value
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +38,5 @@ def trend(points: Sequence[float]) -> Trend | None:
     slope = median((points[j] - points[i]) / (j - i) for i, j in pairs)
     return Trend(
         relative_change=slope * (len(points) - 1) / centre,
-        p_value=_kendall_p_value(len(points), score),
+        p_value=kendall_p_value(len(points), score),
     )
-
-
-def _kendall_p_value(count: int, score: int) -> float:
-    """Two-sided probability of a Kendall score at least as far from 0, if order were random (no ties)."""
-    inversions = _inversions(count)
-    most = count * (count - 1) // 2
-    # score = concordant - discordant = most - 2 * discordant. Ties can make the difference odd: rounded up, the
-    # probability is never below the exact one of the tied ranks (rounded down it can be half of it).
-    discordant = (most - abs(score) + 1) // 2
-    tail = sum(inversions[: discordant + 1])
-    return min(1.0, 2.0 * tail / math.factorial(count))
-
-
-@cache
-def _inversions(count: int) -> tuple[int, ...]:
-    """How many orders of ``count`` things have 0, 1, 2, ... inversions (Mahonian numbers)."""
-    if count <= 1:
-        return (1,)
-    shorter = _inversions(count - 1)
-    length = len(shorter) + count - 1
-    return tuple(sum(shorter[max(0, k - count + 1) : k + 1]) for k in range(length))

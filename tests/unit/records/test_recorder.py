@@ -198,6 +198,29 @@ def test_what_has_no_partner_does_not_count() -> None:
     assert recorder.counts == Counts(ok=2, errors=1)
 
 
+@given(attempts_of_a_worker(), attempts_of_a_worker())
+def test_folds_in_steps_may_overlap(one: list[Attempt], other: list[Attempt]) -> None:
+    overlapping, in_turn = Recorder(0.0), _recorded(one)
+    in_turn.fold(stamps_of(other))
+    steps = [overlapping.folding(stamps_of(one)), overlapping.folding(stamps_of(other))]
+    while steps:
+        steps = [fold for fold in steps if next(fold, steps) is not steps]
+    for recorder in (overlapping, in_turn):
+        assert recorder.counts.attempts == len(one) + len(other)
+    assert (overlapping.counts, overlapping.series) == (in_turn.counts, in_turn.series)
+    assert overlapping.latency.moments == in_turn.latency.moments
+    assert overlapping.last_end_s == in_turn.last_end_s
+
+
+def test_nothing_counts_before_the_last_step() -> None:
+    recorder = Recorder(0.0)
+    steps = recorder.folding(stamps_of([Attempt(0, MS, OK)]))
+    next(steps)
+    assert _seen(recorder) == _seen(Recorder(0.0))
+    assert list(steps)
+    assert recorder.counts == Counts(ok=1)
+
+
 def test_nothing_to_fold_changes_nothing() -> None:
     recorder = _recorded([Attempt(5, 9, OK)])
     before = _seen(recorder)

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.stats.steady_state import _inversions, trend
+from paceline.stats.significance import orders_by_inversions
+from paceline.stats.steady_state import trend
 
 
 def _score(points: tuple[float, ...]) -> int:
@@ -44,7 +45,7 @@ def test_the_p_value_is_that_of_all_permutations_of_seven(points: tuple[int, ...
     ("count", "orders"), [(0, (1,)), (1, (1,)), (2, (1, 1)), (3, (1, 2, 2, 1)), (4, (1, 3, 5, 6, 5, 3, 1))]
 )
 def test_orders_by_inversions_are_the_mahonian_numbers(count: int, orders: tuple[int, ...]) -> None:
-    assert _inversions(count) == orders
+    assert orders_by_inversions(count) == orders
 
 
 def test_ten_points_in_order_are_one_of_two_in_ten_factorial() -> None:
