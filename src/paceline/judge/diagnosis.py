@@ -9,6 +9,7 @@ from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms
 from paceline.judge.limits import METRICS
 from paceline.judge.load_diagnosis import diagnose_load
+from paceline.judge.replication import processes_differ
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import Execution, RunRecord
@@ -41,11 +42,11 @@ def _interrupted(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Fin
     reason = record.circumstances.interruption
     if reason is None:
         return
-    samples = record.definition.iterations
-    if samples is None:
+    asked = record.definition.attempts_asked
+    if asked is None:
         share = f"{metrics.total_duration_sec:.3g} s"
     else:
-        share = f"{metrics.iterations:,} of {samples * record.definition.calls_per_sample:,} iterations"
+        share = f"{metrics.iterations:,} of {asked:,} iterations"
     yield Finding(
         code="interrupted",
         seen=f"The run was interrupted ({reason}) after {share}.",
@@ -292,4 +293,5 @@ _CHECKS: tuple[_Check, ...] = (
     _not_steady,
     _caller_waited,
     _targets_gone,
+    processes_differ,
 )

@@ -1,12 +1,13 @@
 """The judged run: record, figures, status, and what led to it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from paceline.core.findings import Finding
 from paceline.core.plain import to_plain
-from paceline.judge.comparison import Comparison, Verdict, compare
+from paceline.judge.change import Verdict
+from paceline.judge.comparison import Comparison, compare
 from paceline.judge.diagnosis import diagnose
 from paceline.judge.thresholds import PerformanceThreshold, Violation, violations_of
 from paceline.records.baseline import BaselineSession
@@ -97,19 +98,27 @@ def judge(
         message = f"no attempt was ok: {failed}" if attempts else "nothing was measured: no attempt ended"
         broken = (Violation("ok attempts", 0.0, 1.0, "attempts", message), *broken)
     findings = sorted((*noted, *diagnose(record, metrics, threshold)), key=lambda finding: not finding.serious)
-    comparison = compare(metrics, baseline, record.fingerprint.key, record.definition)
-    if broken or (comparison is not None and comparison.verdict is Verdict.REGRESSED):
-        status = TestStatus.FAILED
-    elif any(finding.serious for finding in findings):
-        status = TestStatus.WARNING
-    else:
-        status = TestStatus.PASSED
+    comparison = compare(record, baseline)
     return TestResult(
         metrics=metrics,
-        status=status,
+        status=_status(broken, findings, comparison),
         threshold=threshold,
         broken_limits=broken,
         findings=tuple(findings),
         comparison=comparison,
         record=record,
     )
+
+
+def compared(result: TestResult, comparison: Comparison | None) -> TestResult:
+    """``result`` with ``comparison`` in the place of its own, and the status that follows."""
+    if comparison == result.comparison:
+        return result
+    status = _status(result.broken_limits, result.findings, comparison)
+    return replace(result, comparison=comparison, status=status)
+
+
+def _status(broken: Sequence[Violation], findings: Sequence[Finding], comparison: Comparison | None) -> TestStatus:
+    if broken or (comparison is not None and comparison.verdict is Verdict.REGRESSED):
+        return TestStatus.FAILED
+    return TestStatus.WARNING if any(finding.serious for finding in findings) else TestStatus.PASSED

@@ -142,6 +142,17 @@ def _checked_limit(name: str, value: object) -> float:
     return value if type(value) is int else number
 
 
+def checked_threshold(threshold: object) -> PerformanceThreshold | None:
+    """``threshold`` if it is one.
+
+    Raises:
+        ConfigurationError: it is something else.
+    """
+    if threshold is None or isinstance(threshold, PerformanceThreshold):
+        return threshold
+    raise ConfigurationError(f"threshold must be a PerformanceThreshold, not {threshold!r}")
+
+
 def violations_of(
     threshold: PerformanceThreshold | None, record: RunRecord, metrics: PerformanceMetrics
 ) -> tuple[Violation, ...]:

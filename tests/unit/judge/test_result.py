@@ -7,7 +7,8 @@ from hypothesis import given
 
 from paceline.core.findings import Finding
 from paceline.judge import result
-from paceline.judge.comparison import Comparison, Verdict
+from paceline.judge.change import Verdict
+from paceline.judge.comparison import Comparison
 from paceline.judge.result import TestResult, TestStatus, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession

@@ -12,7 +12,7 @@ import pytest
 from paceline import ConfigurationError, PerformanceTestFramework, TestStatus, TestType
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.records.metrics import system_metrics_of
-from paceline.sysmon.probes import HostProbe, ProcessProbe, Reading
+from paceline.sysmon.probes import HostProbe, ProcessProbe, Reading, peak_rss_bytes
 from paceline.sysmon.sampler import Sampler
 from tests.fakes import ManualClock
 from tests.runs import Work, codes, make_framework
@@ -173,3 +173,34 @@ def test_a_system_without_disk_counters_of_processes(monkeypatch: pytest.MonkeyP
     flat = system_metrics_of(sampler.stop())
     assert flat["process_disk_io_read_mb"] is flat["disk_io_write_mb"] is None
     assert flat["process_cpu_seconds"] is not None
+
+
+PEAK = """
+import mmap, psutil
+from paceline.sysmon.probes import peak_rss_bytes
+untouched = mmap.mmap(-1, 400_000_000)
+now = psutil.Process().memory_info().rss
+print(peak_rss_bytes() / now, now)
+"""
+
+
+@pytest.mark.real
+def test_peak_memory_is_that_of_the_program_not_of_who_started_it() -> None:
+    ballast = bytearray(200_000_000)
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            PEAK,
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    ).stdout
+    share, now = told.split()
+    assert 0.9 < float(share) < 1.3  # the kernel counts pages in batches
+    assert int(now) < len(ballast) / 2
+    own = peak_rss_bytes()
+    assert own is not None
+    assert own > len(ballast)
