@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from paceline.core.findings import Finding
     from paceline.framework import PerformanceTestFramework
+    from paceline.judge.change import Verdict
+    from paceline.judge.duet import DuetResult
     from paceline.judge.result import TestResult, TestStatus
     from paceline.judge.thresholds import PerformanceThreshold
     from paceline.records.metrics import PerformanceMetrics
@@ -42,6 +44,7 @@ __all__ = [
     "ClosedLoop",
     "ConfigurationError",
     "ConstantRate",
+    "DuetResult",
     "FileFormatError",
     "Finding",
     "HttpRequest",
@@ -62,6 +65,7 @@ __all__ = [
     "TestStatus",
     "TestType",
     "User",
+    "Verdict",
     "WsgiTarget",
     "__version__",
 ]
@@ -73,6 +77,7 @@ _HOMES = {
     "ClosedLoop": "workload.models",
     "ConfigurationError": "core.errors",
     "ConstantRate": "workload.models",
+    "DuetResult": "judge.duet",
     "FileFormatError": "core.errors",
     "Finding": "core.findings",
     "HttpRequest": "targets.http_request",
@@ -93,6 +98,7 @@ _HOMES = {
     "TestStatus": "judge.result",
     "TestType": "records.run_record",
     "User": "scenario.user",
+    "Verdict": "judge.change",
     "WsgiTarget": "targets.wsgi",
 }
 

@@ -1,33 +1,38 @@
 """The specification's face: one class over the rooms below, with no logic of its own."""
 
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from paceline.campaign.benchmark import benchmark_request
+from paceline.campaign.duet import ADAPTIVE_LOOKS, PAIRS, checked_pairs, duet_of_callables
 from paceline.campaign.load import load_request
 from paceline.campaign.suite import Suite
-from paceline.campaign.sweep import checked_levels, level_requests
+from paceline.campaign.sweep import level_requests
 from paceline.core.clock import SYSTEM_CLOCK, Clock, utc_text
-from paceline.core.errors import ConfigurationError, PacelineWarning
+from paceline.core.findings import Finding
 from paceline.engine.request import Observer, RunRequest
+from paceline.judge.change import STORED, Rule
+from paceline.judge.duet import DuetResult, judge_duets
 from paceline.judge.result import TestResult
 from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.duet import DuetRecord
 from paceline.records.run_record import TestType
 from paceline.report.document import document_of
+from paceline.report.duet_text import render_duets
 from paceline.report.text import render_text
-from paceline.store.baselines import Saved, Sessions, load_baseline, save_baseline
+from paceline.store.baselines import Saved, Sessions
 from paceline.store.codec import plain_metadata, write_results
-from paceline.store.files import write_atomically
+from paceline.store.duets import StoredDuets, duets_to_plain
+from paceline.store.files import checked_path, write_atomically
 from paceline.store.journal import Journal
 from paceline.sysmon.fingerprint import this_machine
-from paceline.sysmon.sampler import checked_pids
 from paceline.targets.asgi import AsgiTarget
 from paceline.targets.lanes import LaneTarget
-from paceline.targets.operation import Measured, measured
+from paceline.targets.operation import measured
 from paceline.targets.wsgi import WsgiTarget
+from paceline.workload.fresh_processes import fresh_processes
 from paceline.workload.models import FixedIterations, Workload
 
 Operation = Callable[[], Any]
@@ -52,9 +57,11 @@ class PerformanceTestFramework:
         observer: is shown the progress of each run.
         finished: results of an earlier, broken-off session that need not be measured again.
         session_id: of this session in baselines; saving again under the same replaces. None: a new one.
+        noted: findings about the circumstances, asked for at the end of every run.
+        rule_of: the sizes of a change against a baseline that matter, by test name.
 
     Attributes:
-        results: all results so far, in order.
+        duets: what :meth:`run_duet` saw so far, in order.
 
     Raises:
         OutputError: the journal cannot be written.
@@ -70,13 +77,16 @@ class PerformanceTestFramework:
         observer: Observer | None = None,
         finished: Sequence[TestResult] = (),
         session_id: str | None = None,
+        noted: Callable[[], Sequence[Finding]] = tuple,
+        rule_of: Callable[[str], Rule] = lambda _: STORED,
     ) -> None:
-        opened = (
-            journal if isinstance(journal, Journal) or journal is None else Journal(checked_path("journal", journal))
+        if journal is not None and not isinstance(journal, Journal):
+            journal = Journal(checked_path("journal", journal))
+        self._suite = Suite(
+            clock=clock, journal=journal, observer=observer, finished=finished, noted=noted, rule_of=rule_of
         )
-        self._suite = Suite(clock=clock, journal=opened, observer=observer, finished=finished)
-        self._clock = clock
         self._session_id = session_id or uuid4().hex
+        self.duets: list[DuetRecord] = []
 
     @property
     def results(self) -> list[TestResult]:
@@ -104,6 +114,9 @@ class PerformanceTestFramework:
         timeout_s: float | None = None,
         batch: int | str | None = None,
         target_pids: Sequence[int] = (),
+        runs: int = 1,
+        epochs: int = 1,
+        seed: int | None = None,
     ) -> TestResult:
         """Call ``operation`` exactly ``warmup_iterations + iterations`` times, one after the other, and judge it.
 
@@ -122,6 +135,10 @@ class PerformanceTestFramework:
                 calls are made in a thread, which is left behind, and the run ends.
             batch: calls a sample for operations shorter than about 10 us: a number, or ``'auto'``.
             target_pids: processes whose CPU and memory are of interest, for example the server's.
+            runs: fresh processes to make it in, one after the other, each with its own setup, warm-up and teardown
+                (``docs/measuring.md``); what is measured is handed over by cloudpickle. 1, with one epoch: this one.
+            epochs: windows of ``iterations`` calls to measure in each process.
+            seed: what the processes' hash seeds are drawn from; None: another one each time, kept in the record.
 
         Raises:
             ConfigurationError: an argument is wrong; nothing was measured.
@@ -129,16 +146,11 @@ class PerformanceTestFramework:
             OutputError: the journal cannot be written.
             KeyboardInterrupt: the run was interrupted; what was measured is in ``results``.
         """
-        request = RunRequest(
-            name=test_name,
-            test_type=test_type,
-            **measured(operation, setup, teardown, setup_each)._asdict(),
-            workload=FixedIterations(iterations, warmup_iterations, batch=batch),
-            metadata=plain_metadata(metadata),
-            timeout_s=timeout_s,
-            target_pids=checked_pids(target_pids),
-        )
-        return self._suite.run(request, checked_threshold(threshold))
+        what = measured(operation, setup, teardown, setup_each)
+        workload = FixedIterations(iterations, warmup_iterations, batch=batch)
+        fresh = fresh_processes(runs, epochs, seed)
+        request = benchmark_request(test_name, test_type, what, workload, metadata, timeout_s, target_pids, fresh)
+        return self._suite.run(request, threshold)
 
     async def arun_benchmark(
         self,
@@ -156,18 +168,16 @@ class PerformanceTestFramework:
         timeout_s: float | None = None,
         batch: int | str | None = None,
         target_pids: Sequence[int] = (),
+        runs: int = 1,
+        epochs: int = 1,
+        seed: int | None = None,
     ) -> TestResult:
         """:meth:`run_benchmark` on the running event loop; a synchronous operation runs in a thread meanwhile."""
-        request = RunRequest(
-            name=test_name,
-            test_type=test_type,
-            **measured(operation, setup, teardown, setup_each)._asdict(),
-            workload=FixedIterations(iterations, warmup_iterations, batch=batch),
-            metadata=plain_metadata(metadata),
-            timeout_s=timeout_s,
-            target_pids=checked_pids(target_pids),
-        )
-        return await self._suite.arun(request, checked_threshold(threshold))
+        what = measured(operation, setup, teardown, setup_each)
+        workload = FixedIterations(iterations, warmup_iterations, batch=batch)
+        fresh = fresh_processes(runs, epochs, seed)
+        request = benchmark_request(test_name, test_type, what, workload, metadata, timeout_s, target_pids, fresh)
+        return await self._suite.arun(request, threshold)
 
     def run_concurrent_benchmark(
         self,
@@ -191,17 +201,9 @@ class PerformanceTestFramework:
         and carry ``metadata['concurrency']``. The other arguments and the errors are those of
         :meth:`run_benchmark`; ``setup`` and ``teardown`` are called once a level.
         """
-        requests = self._level_requests(
-            test_name,
-            measured(operation, setup, teardown),
-            concurrency_levels,
-            iterations_per_level,
-            warmup_iterations,
-            metadata,
-            timeout_s,
-            target_pids,
-        )
-        threshold = checked_threshold(threshold)
+        what = measured(operation, setup, teardown)
+        workload = FixedIterations(iterations_per_level, warmup_iterations)
+        requests = level_requests(test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids)
         return [self._suite.run(request, threshold) for request in requests]
 
     async def arun_concurrent_benchmark(
@@ -220,43 +222,10 @@ class PerformanceTestFramework:
         target_pids: Sequence[int] = (),
     ) -> list[TestResult]:
         """:meth:`run_concurrent_benchmark` on the running event loop."""
-        requests = self._level_requests(
-            test_name,
-            measured(operation, setup, teardown),
-            concurrency_levels,
-            iterations_per_level,
-            warmup_iterations,
-            metadata,
-            timeout_s,
-            target_pids,
-        )
-        threshold = checked_threshold(threshold)
+        what = measured(operation, setup, teardown)
+        workload = FixedIterations(iterations_per_level, warmup_iterations)
+        requests = level_requests(test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids)
         return [await self._suite.arun(request, threshold) for request in requests]
-
-    def _level_requests(
-        self,
-        test_name: str,
-        what: Measured,
-        concurrency_levels: Iterable[int],
-        iterations_per_level: int,
-        warmup_iterations: int,
-        metadata: Mapping[str, object] | None,
-        timeout_s: float | None,
-        target_pids: Sequence[int],
-    ) -> list[RunRequest]:
-        return list(
-            level_requests(
-                name=test_name,
-                target=what.target,
-                setup=what.setup,
-                teardown=what.teardown,
-                levels=checked_levels(concurrency_levels),
-                workload=FixedIterations(iterations_per_level, warmup_iterations),
-                metadata=plain_metadata(metadata),
-                timeout_s=timeout_s,
-                target_pids=checked_pids(target_pids),
-            )
-        )
 
     def run_load(
         self,
@@ -289,7 +258,8 @@ class PerformanceTestFramework:
             teardown: called once afterwards, whatever happened.
             target_pids: processes whose CPU and memory are of interest, for example the server's.
             probe: whether an independent client measures beside an HTTP load. None: beside loads of 5 s and more of
-                requests that change nothing, on two cores and more.
+                requests that change nothing, on two cores and more; beside a scenario it sends the requests that
+                users send most often, with the users' cookies and credentials.
 
         Raises:
             ConfigurationError: an argument is wrong; nothing was measured.
@@ -297,18 +267,11 @@ class PerformanceTestFramework:
             OutputError: the journal cannot be written.
             KeyboardInterrupt: the run was interrupted; what was measured is in ``results``.
         """
+        what = measured(operation, setup, teardown)
         request = load_request(
-            test_name,
-            operation,
-            workload,
-            plain_metadata(metadata),
-            warmup_s=warmup_s,
-            setup=setup,
-            teardown=teardown,
-            target_pids=checked_pids(target_pids),
-            probe=probe,
+            test_name, what, workload, metadata, warmup_s=warmup_s, target_pids=target_pids, probe=probe
         )
-        return self._suite.run(request, checked_threshold(threshold))
+        return self._suite.run(request, threshold)
 
     async def arun_load(
         self,
@@ -325,25 +288,78 @@ class PerformanceTestFramework:
         probe: bool | None = None,
     ) -> TestResult:
         """:meth:`run_load` on the running event loop."""
+        what = measured(operation, setup, teardown)
         request = load_request(
+            test_name, what, workload, metadata, warmup_s=warmup_s, target_pids=target_pids, probe=probe
+        )
+        return await self._suite.arun(request, threshold)
+
+    def run_duet(
+        self,
+        test_name: str,
+        base: Operation,
+        candidate: Operation,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        setup: Operation | None = None,
+        teardown: Operation | None = None,
+        pairs: int = PAIRS,
+        adaptive: bool = False,
+        seed: int | None = None,
+    ) -> DuetResult:
+        """Say whether ``candidate`` is slower than ``base``: both measured side by side, in fresh processes.
+
+        Args:
+            test_name: name of the test.
+            base: function or coroutine function without arguments.
+            candidate: what may be slower, likewise.
+            metadata: anything JSON can hold, for the report.
+            setup: called once before, in each process: connections are made there.
+            teardown: called once afterwards, in each process.
+            pairs: of processes; at least 7.
+            adaptive: look after 12, 24 and 48 pairs instead, and stop when it is decided.
+            seed: of order, core and layout; None: drawn, and recorded.
+
+        Returns:
+            The verdict on the median time of a call, alone: the report judges all duets of the session together.
+
+        Raises:
+            ConfigurationError: an argument is wrong, or cannot be handed to another process.
+            MeasurementError: one of them raised, or no pair could be measured.
+            KeyboardInterrupt: it was interrupted; nothing of it is kept.
+        """
+        record = duet_of_callables(
             test_name,
-            operation,
-            workload,
-            plain_metadata(metadata),
-            warmup_s=warmup_s,
+            base,
+            candidate,
+            self._suite.clock,
             setup=setup,
             teardown=teardown,
-            target_pids=checked_pids(target_pids),
-            probe=probe,
+            looks=ADAPTIVE_LOOKS if adaptive else (checked_pairs(pairs),),
+            seed=seed,
+            metadata=plain_metadata(metadata),
         )
-        return await self._suite.arun(request, checked_threshold(threshold))
+        self.duets.append(record)
+        return judge_duets([record]).results[0]
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None = None) -> TestResult:
-        """Make and judge a run that is described as data; what the methods above do with their arguments.
+        """Make and judge a run that is described as data; the errors are those of :meth:`run_benchmark`."""
+        return self._suite.run(request, threshold)
 
-        For the doors of this project; the errors are those of :meth:`run_benchmark`.
+    def adopt(self, result: TestResult) -> TestResult:
+        """Keep a result that was made elsewhere, for example in another process, as one of this session.
+
+        Returns:
+            What is kept: with its comparison, where a baseline is loaded.
+
+        Raises:
+            OutputError: the journal cannot be written.
         """
-        return self._suite.run(request, checked_threshold(threshold))
+        return self._suite.adopt(result)
+
+    def calibrate(self) -> None:
+        """Run the calibration workload (50 ms, once a session) now, not with the first baseline loaded or saved."""
+        self._suite.calibrate()
 
     def load_baseline(self, baseline_file: FilePath) -> None:
         """Compare every later result with the sessions stored in ``baseline_file``.
@@ -353,18 +369,12 @@ class PerformanceTestFramework:
         Raises:
             BaselineError: it is no baseline; it was left as it is.
         """
-        try:
-            self._suite.baseline = load_baseline(checked_path("baseline_file", baseline_file))
-        except FileNotFoundError:
-            warnings.warn(
-                f"there is no baseline {baseline_file} yet: save_baseline() makes it",
-                PacelineWarning,
-                stacklevel=2,
-            )
-            self._suite.baseline = {}
+        self._suite.load_baseline(checked_path("baseline_file", baseline_file))
 
     def save_baseline(self, baseline_file: FilePath) -> Saved:
         """Add this session's results to ``baseline_file`` (at most 30 sessions of a test on a machine are kept).
+
+        Sessions join the reference until that has what a verdict needs; then ``paceline baseline promote`` moves it.
 
         Results that failed, and those with a serious finding, are refused, with a :class:`PacelineWarning`.
 
@@ -375,35 +385,22 @@ class PerformanceTestFramework:
             BaselineError: there is a file, but it is no baseline; it was left as it is.
             OutputError: the file cannot be written; what stood there still does.
         """
-        saved = save_baseline(
-            checked_path("baseline_file", baseline_file),
-            self.results,
-            self._session_id,
-            utc_text(self._clock.utc_now()),
-        )
-        for name, reason in saved.refused.items():
-            warnings.warn(f"{name} was not saved to {baseline_file}: {reason}", PacelineWarning, stacklevel=2)
-        return saved
+        return self._suite.save_baseline(checked_path("baseline_file", baseline_file), self._session_id)
 
     def compare_to_baseline(self, test_name: str) -> Mapping[str, Any] | None:
         """The latest result of ``test_name`` against the loaded baseline, or None when that has no such test.
 
         Returns:
             ``mean_change_pct median_change_pct p95_change_pct p99_change_pct throughput_change_pct`` in percent
-            against the median of the reference sessions, and ``verdict reason sessions same_machine ci_low_pct
-            ci_high_pct minimum_detectable_change_pct``.
+            against the median of the reference sessions, and ``verdict reason sessions days same_machine gates
+            ci_low_pct ci_high_pct minimum_detectable_change_pct``; ``changes`` has each quantity with its interval
+            (``docs/baselines.md``). The verdict takes the other results of this session into account.
 
         Raises:
             ConfigurationError: the baseline has it, but it was not measured in this session.
         """
-        result = self._suite.result_of(test_name)
-        comparison = None if result is None else self._suite.compare(result)
-        if comparison is not None:
-            return comparison.to_dict()
-        if result is None and test_name in self.baseline_metrics:
-            known = ", ".join(each.metrics.test_name for each in self.results) or "nothing yet"
-            raise ConfigurationError(f"{test_name!r} was not measured in this session; measured were: {known}")
-        return None
+        comparison = self._suite.compare_latest(test_name)
+        return None if comparison is None else comparison.to_dict()
 
     def generate_report(self, output_file: FilePath | None = None) -> str:
         """The report as text, also written to ``output_file`` if given.
@@ -411,7 +408,10 @@ class PerformanceTestFramework:
         Raises:
             OutputError: the file cannot be written; what stood there still does.
         """
-        text = render_text(document_of(self.results, this_machine(), utc_text(self._clock.utc_now())))
+        text = render_text(document_of(self.results, this_machine(), self._now()))
+        if self.duets:
+            duets = render_duets(judge_duets(self.duets), {})
+            text = f"{text}\n{duets}" if self.results else duets
         if output_file is not None:
             write_atomically(checked_path("output_file", output_file), text.encode())
         return text
@@ -422,32 +422,8 @@ class PerformanceTestFramework:
         Raises:
             OutputError: the file cannot be written; what stood there still does.
         """
-        write_results(
-            checked_path("output_file", output_file), self.results, this_machine(), utc_text(self._clock.utc_now())
-        )
+        duets = duets_to_plain(StoredDuets(tuple(self.duets))) if self.duets else None
+        write_results(checked_path("output_file", output_file), self.results, this_machine(), self._now(), duets)
 
-
-def checked_path(name: str, path: object) -> Path:
-    """``path`` as a :class:`Path`.
-
-    Raises:
-        ConfigurationError: it is none; the message names ``name``.
-    """
-    try:
-        checked = Path(path)  # type: ignore[arg-type]  # it says so itself
-    except TypeError as error:
-        raise ConfigurationError(f"{name} must be a path, not {path!r}") from error
-    if not str(path) or "\0" in str(checked):
-        raise ConfigurationError(f"{name} must be the path of a file, not {path!r}")
-    return checked
-
-
-def checked_threshold(threshold: object) -> PerformanceThreshold | None:
-    """``threshold`` if it is one.
-
-    Raises:
-        ConfigurationError: it is something else.
-    """
-    if threshold is None or isinstance(threshold, PerformanceThreshold):
-        return threshold
-    raise ConfigurationError(f"threshold must be a PerformanceThreshold, not {threshold!r}")
+    def _now(self) -> str:
+        return utc_text(self._suite.clock.utc_now())

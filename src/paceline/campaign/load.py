@@ -1,34 +1,33 @@
 """A load as a request: where it is made, and whether somebody watches it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from paceline.core.errors import ConfigurationError
 from paceline.engine.probe import probe_rate
 from paceline.engine.request import RunRequest
-from paceline.records.run_record import TestType
+from paceline.records.run_record import Execution, TestType
+from paceline.store.codec import plain_metadata
+from paceline.sysmon.sampler import checked_pids
+from paceline.targets.call import CallTarget
 from paceline.targets.http import HttpTarget
+from paceline.targets.lanes import LaneTarget
 from paceline.targets.operation import measured
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
-
-_Function = Callable[[], Any]
 
 
 def load_request(
     name: str,
     operation: object,
     workload: Workload,
-    metadata: Mapping[str, object],
+    metadata: Mapping[str, object] | None,
     *,
     warmup_s: float = 1.0,
-    setup: _Function | None = None,
-    teardown: _Function | None = None,
     target_pids: Sequence[int] = (),
     probe: bool | None = None,
     own_process: bool = False,
 ) -> RunRequest:
-    """The request of a load on ``operation``; the arguments are those of ``run_load``.
+    """The request of a load on ``operation`` or what ``measured`` made of it; the arguments are those of ``run_load``.
 
     ``own_process`` says of other targets than HTTP's that they can be handed to another process.
 
@@ -40,17 +39,17 @@ def load_request(
             f"workload must be a ClosedLoop, ConstantRate, Poisson or Stages such as ConstantRate(500, 10), "
             f"not {workload!r}"
         )
-    what = measured(operation, setup, teardown)
+    what = measured(operation)
     is_http = isinstance(what.target, HttpTarget)
-    if probe and not is_http:
-        raise ConfigurationError("probe is for HttpTarget: nothing else can be measured by a second client")
+    if probe and not (is_http or _has_users(what.target)):
+        raise ConfigurationError("probe is for HttpTarget and Scenario: nothing else is reached by a second client")
     request = RunRequest(
         name=name,
         test_type=TestType.API_ENDPOINT if is_http else TestType.CONCURRENT_LOAD,
         target=what.target,
         workload=workload,
-        metadata=metadata,
-        target_pids=target_pids,
+        metadata=plain_metadata(metadata),
+        target_pids=checked_pids(target_pids),
         warmup_s=warmup_s,
         setup=what.setup,
         teardown=what.teardown,
@@ -63,3 +62,7 @@ def load_request(
             "arrivals, and requests that change nothing (GET, HEAD, OPTIONS)"
         )
     return replace(request, probe_per_second=rate)
+
+
+def _has_users(target: CallTarget | LaneTarget) -> bool:
+    return not isinstance(target, CallTarget) and target.execution is Execution.USERS

@@ -2,20 +2,24 @@
 
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from paceline.campaign.against_baseline import AgainstBaseline
+from paceline.campaign.replication import arun_replicated, run_replicated
 from paceline.core.clock import SYSTEM_CLOCK, Clock
-from paceline.core.errors import OutputError, PacelineWarning
+from paceline.core.errors import ConfigurationError, OutputError, PacelineWarning
 from paceline.core.findings import Finding
 from paceline.core.redaction import redact
 from paceline.engine import runs
 from paceline.engine.request import LoadNow, Observer, Run, RunRequest, Unobserved
-from paceline.judge.comparison import Comparison, compare
+from paceline.judge.change import STORED, Rule
+from paceline.judge.comparison import Comparison
 from paceline.judge.result import TestResult, judge
-from paceline.judge.thresholds import PerformanceThreshold
+from paceline.judge.thresholds import PerformanceThreshold, checked_threshold
 from paceline.records.run_record import RunRecord
-from paceline.store.baselines import Sessions
+from paceline.store.baselines import Saved, Sessions
 from paceline.store.journal import Journal
 from paceline.workload.models import AUTO, has_arrivals
 
@@ -29,9 +33,10 @@ class Suite:
         observer: is shown the progress of a run.
         finished: results of an earlier, broken-off session: a run of the same name, type and definition is not
             made again.
+        noted: findings about the circumstances, asked for at the end of every run.
+        rule_of: the sizes of a change against a baseline that matter, by test name.
 
     Attributes:
-        results: in the order they were made.
         baseline: stored sessions by test name.
     """
 
@@ -42,15 +47,35 @@ class Suite:
         journal: Journal | None = None,
         observer: Observer | None = None,
         finished: Sequence[TestResult] = (),
+        noted: Callable[[], Sequence[Finding]] = tuple,
+        rule_of: Callable[[str], Rule] = lambda _: STORED,
     ) -> None:
-        self.results: list[TestResult] = []
-        self.baseline: Sessions = {}
+        self._noted = noted
+        self._results: list[TestResult] = []
+        self._against = AgainstBaseline(clock, rule_of)
         self.clock = clock
         self.journal = journal
         self._observer = _Journaling(observer or Unobserved(), journal)
         self._naming = threading.Lock()
         self._running: set[str] = set()  # names of runs under way, also in other threads or inside this one
         self._finished = {result.metrics.test_name: result for result in finished if is_whole(result)}
+
+    @property
+    def results(self) -> list[TestResult]:
+        """In the order they were made. Where a baseline is loaded, their verdicts hold for all of them together."""
+        # One by one: a run in another thread may add its result meanwhile.
+        for place, result in enumerate(self._against.settled(self._results)):
+            self._results[place] = result
+        return self._results
+
+    @property
+    def baseline(self) -> Sessions:
+        """The stored sessions of each test by name; empty where no baseline is loaded."""
+        return self._against.sessions
+
+    def calibrate(self) -> None:
+        """Run the calibration workload now rather than with the first baseline."""
+        self._against.calibrate()
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None) -> TestResult:
         """Make, judge and keep one run.
@@ -66,7 +91,8 @@ class Suite:
         try:
             if (earlier := self._resumed(request)) is not None:
                 return earlier
-            return self._conclude(runs.run(request, self.clock, self._observer), threshold, noted)
+            make = runs.run if request.fresh is None else run_replicated
+            return self._conclude(make(request, self.clock, self._observer), threshold, noted)
         finally:
             self._running.discard(request.name)
 
@@ -76,27 +102,73 @@ class Suite:
         try:
             if (earlier := self._resumed(request)) is not None:
                 return earlier
-            return self._conclude(await runs.arun(request, self.clock, self._observer), threshold, noted)
+            make = runs.arun if request.fresh is None else arun_replicated
+            return self._conclude(await make(request, self.clock, self._observer), threshold, noted)
         finally:
             self._running.discard(request.name)
 
+    def adopt(self, result: TestResult) -> TestResult:
+        """Keep ``result``, of this process or another one, as the session's next.
+
+        Returns:
+            What is kept: with its comparison, where a baseline is loaded.
+
+        Raises:
+            OutputError: the journal cannot be written.
+        """
+        result = self._against.judged(result, self._results)
+        self._results.append(result)
+        if self.journal is not None:
+            self.journal.add(result)
+        return result
+
     def result_of(self, name: str) -> TestResult | None:
         """The latest result of the test ``name``."""
-        return next((result for result in reversed(self.results) if result.metrics.test_name == name), None)
+        return next((result for result in reversed(self._results) if result.metrics.test_name == name), None)
 
     def compare(self, result: TestResult) -> Comparison | None:
         """``result`` against the baseline that is loaded now, which may be later than the result."""
-        sessions = self.baseline.get(result.metrics.test_name, ())
-        return compare(result.metrics, sessions, result.record.fingerprint.key, result.record.definition)
+        return self._against.comparison(result, self._results)
+
+    def compare_latest(self, name: str) -> Comparison | None:
+        """The latest result of the test ``name`` against the baseline, or None when that has no such test.
+
+        Raises:
+            ConfigurationError: the baseline has it, but it was not measured in this session.
+        """
+        result = self.result_of(name)
+        if result is not None:
+            return self.compare(result)
+        if name in self.baseline:
+            known = ", ".join(each.metrics.test_name for each in self._results) or "nothing yet"
+            raise ConfigurationError(f"{name!r} was not measured in this session; measured were: {known}")
+        return None
+
+    def load_baseline(self, path: Path) -> None:
+        """Compare every later result with the sessions stored in ``path``; a missing file is none yet, and a warning.
+
+        Raises:
+            BaselineError: it is no baseline.
+        """
+        self._against.load(path, stacklevel=4)  # the line that called the framework
+
+    def save_baseline(self, path: Path, session_id: str) -> Saved:
+        """Add the results so far to the baseline ``path``, as those of ``session_id``; what is refused is a warning.
+
+        Raises:
+            BaselineError: there is a file, but it is no baseline.
+            OutputError: the file cannot be written.
+        """
+        return self._against.save(path, self.results, session_id, stacklevel=4)
 
     def _prepared(
         self, request: RunRequest, threshold: PerformanceThreshold | None
     ) -> tuple[RunRequest, tuple[Finding, ...]]:
-        if threshold is not None:
+        if (threshold := checked_threshold(threshold)) is not None:
             threshold.check_measurable(batched=request.batch is not None, open_loop=has_arrivals(request.workload))
         request = replace(request, name=redact(request.name))
         with self._naming:
-            taken = {*self._running, *(result.metrics.test_name for result in self.results)}
+            taken = {*self._running, *(result.metrics.test_name for result in self._results)}
             name, number = request.name, 1
             while name in taken:
                 number += 1
@@ -119,14 +191,12 @@ class Suite:
         calls = earlier.record.definition.calls_per_sample if request.batch == AUTO else request.batch
         if earlier.record.definition != request.definition(int(calls or 1)):
             return None  # the same name, but not what is asked for now
-        self.results.append(earlier)
+        earlier = self._against.judged(earlier, self._results)
+        self._results.append(earlier)
         return earlier
 
     def _conclude(self, ended: Run, threshold: PerformanceThreshold | None, noted: Sequence[Finding]) -> TestResult:
-        result = judge(ended.record, threshold, self.baseline.get(ended.record.name, ()), noted)
-        self.results.append(result)
-        if self.journal is not None:
-            self.journal.add(result)
+        result = self.adopt(judge(self._against.noted(ended.record), threshold, noted=(*self._noted(), *noted)))
         if ended.stopped_by is not None:
             raise ended.stopped_by
         return result

@@ -1,13 +1,14 @@
 """A sweep: the same operation at several levels of concurrency, a result each."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest, checked_name
 from paceline.records.run_record import TestType
-from paceline.targets.call import CallTarget
-from paceline.targets.lanes import LaneTarget
+from paceline.store.codec import plain_metadata
+from paceline.sysmon.sampler import checked_pids
+from paceline.targets.operation import Measured
 from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations, whole_number
 
 
@@ -32,28 +33,33 @@ def checked_levels(levels: Iterable[int]) -> tuple[int, ...]:
 
 def level_requests(
     name: str,
-    target: CallTarget | LaneTarget,
-    levels: Sequence[int],
+    what: Measured,
+    levels: Iterable[int],
     workload: FixedIterations | ClosedLoop,
-    metadata: Mapping[str, object],
+    metadata: Mapping[str, object] | None = None,
     timeout_s: float | None = None,
     target_pids: Sequence[int] = (),
-    setup: Callable[[], object] | None = None,
-    teardown: Callable[[], object] | None = None,
-) -> Iterator[RunRequest]:
-    """A request a level: ``workload`` with that many workers, named ``{name}_concurrency_{level}``."""
-    for level in levels:
-        yield RunRequest(
-            name=f"{checked_name(name)}_concurrency_{level}",
+) -> list[RunRequest]:
+    """A request a level: ``workload`` with that many workers, named ``{name}_concurrency_{level}``.
+
+    Raises:
+        ConfigurationError: an argument is wrong, or they do not go together.
+    """
+    name, plain, pids = checked_name(name), plain_metadata(metadata), checked_pids(target_pids)
+    return [
+        RunRequest(
+            name=f"{name}_concurrency_{level}",
             test_type=TestType.CONCURRENT_LOAD,
-            target=target,
+            target=what.target,
             workload=_at(workload, level),
-            metadata={**metadata, "concurrency": level},
+            metadata={**plain, "concurrency": level},
             timeout_s=timeout_s,
-            target_pids=target_pids,
-            setup=setup,
-            teardown=teardown,
+            target_pids=pids,
+            setup=what.setup,
+            teardown=what.teardown,
         )
+        for level in checked_levels(levels)
+    ]
 
 
 def _at(workload: FixedIterations | ClosedLoop, workers: int) -> FixedIterations | ClosedLoop:

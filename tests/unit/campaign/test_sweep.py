@@ -8,6 +8,7 @@ from paceline.campaign.sweep import checked_levels, level_requests
 from paceline.core.errors import ConfigurationError
 from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget
+from paceline.targets.operation import Measured
 from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations
 from tests.runs import Work
 
@@ -15,7 +16,7 @@ from tests.runs import Work
 @pytest.mark.parametrize(
     ("levels", "checked"),
     [([1, 5, 10], (1, 5, 10)), ((3,), (3,)), (range(1, 4), (1, 2, 3)), (iter([2, 1]), (2, 1)), ([MOST_WORKERS],) * 2],
-    ids=str,
+    ids=["list", "tuple", "range", "iterator", "most"],
 )
 def test_levels(levels: Any, checked: Any) -> None:
     assert checked_levels(levels) == tuple(checked)
@@ -48,7 +49,7 @@ def test_a_request_a_level() -> None:
     target = CallTarget(Work())
     asked = list(
         level_requests(
-            "load", target, [1, 5], FixedIterations(50, 10), {"region": "eu"}, timeout_s=2.0, target_pids=(7,)
+            "load", Measured(target), [1, 5], FixedIterations(50, 10), {"region": "eu"}, timeout_s=2.0, target_pids=(7,)
         )
     )
     assert [each.name for each in asked] == ["load_concurrency_1", "load_concurrency_5"]
@@ -63,5 +64,5 @@ def test_a_request_a_level() -> None:
 
 
 def test_a_duration_a_level() -> None:
-    asked = list(level_requests("load", CallTarget(Work()), [2, 3], ClosedLoop(1, 5.0, 4), {}))
+    asked = list(level_requests("load", Measured(CallTarget(Work())), [2, 3], ClosedLoop(1, 5.0, 4), {}))
     assert [each.workload for each in asked] == [ClosedLoop(2, 5.0, 4), ClosedLoop(3, 5.0, 4)]
