@@ -20,11 +20,12 @@ def labelled(label: str, text: str) -> Iterator[str]:
     yield from wrapped(text, f"{label:<{LABEL_WIDTH}}  ")
 
 
-def wrapped(text: str, first: str) -> Iterable[str]:
-    """``text`` behind ``first``, and below it."""
+def wrapped(text: str, first: str, rest: str | None = None) -> Iterable[str]:
+    """``text`` behind ``first``, and below it; where ``rest`` is given, behind that from the second line on."""
     # A number stays with its unit: textwrap does not break at the no-break space.
     text = _NUMBER_AND_UNIT.sub("\u00a0", printable(text))
-    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first), break_on_hyphens=False)
+    below = " " * len(first) if rest is None else rest
+    lines = textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=below, break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in lines] or [first.rstrip()]
 
 

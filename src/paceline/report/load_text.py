@@ -44,7 +44,9 @@ def how_load(result: TestResult) -> str:
     if record.load is not None and record.load.iterations is not None:
         ended = f"{counted(record.load.iterations, 'iteration')} of {ended}"
     text = f"{metrics.test_type}: {target}{plan}; {ended} in {format_ms(metrics.total_duration_sec * 1e3)}"
-    warmed = record.circumstances.warmup_attempts
+    warmed, cut_ns = record.circumstances.warmup_attempts, record.circumstances.warmup_cut_ns
+    if cut_ns is not None:
+        return f"{text}, ended after {format_ms(cut_ns / NS_PER_MS)} of its warm-up ({counted(warmed, 'attempt')})"
     if definition.warmup_s and warmed:
         return f"{text}, after {format_ms(definition.warmup_s * 1e3)} of warm-up ({counted(warmed, 'attempt')})"
     return f"{text}, after {warmed:,} of warm-up" if warmed else text
@@ -219,7 +221,8 @@ def _part_row(label: str, name: str, count: str, *figures: str) -> str:
 
 def _probe(probe: Probe) -> str:
     counts = probe.counts
-    text = f"{format_count(probe.per_second)}/s: {_quantiles(probe.latency)}"
+    sent = f" {squeezed(probe.part, _NAME_WIDTH)}" if probe.part else ""
+    text = f"{format_count(probe.per_second)}/s{sent}: {_quantiles(probe.latency)}"
     failed = counts.errors + counts.timeouts
     return f"{text}; {failed:,} of {counted(counts.attempts, 'request')} failed" if failed else text
 

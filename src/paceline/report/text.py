@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, format_ms
-from paceline.judge.comparison import Comparison
 from paceline.judge.result import TestResult, TestStatus
 from paceline.records.resources import ResourceUsage
 from paceline.records.run_record import Execution
+from paceline.report.baseline_text import worst_first, wrapped_lines
 from paceline.report.document import Document
 from paceline.report.layout import (
     LABEL_WIDTH,
@@ -21,6 +21,7 @@ from paceline.report.layout import (
     wrapped,
 )
 from paceline.report.load_text import distribution, how_load, load_lines
+from paceline.report.replication_text import replication_lines
 
 __all__ = ["printable", "render_text", "shortened"]
 
@@ -102,24 +103,10 @@ def _comparisons(document: Document) -> Iterator[str]:
     if not document.compared:
         return
     yield heading("Baseline comparison")
-    yield f"{'':<{_NAME_WIDTH}} {'median':>9} {'mean':>9} {'p95':>9} {'p99':>9} {'ops/s':>9}"
-    reasons: dict[str, None] = {}
-    for result in document.compared:
-        comparison = result.comparison
-        assert isinstance(comparison, Comparison)
-        changes = (
-            comparison.median_change_pct,
-            comparison.mean_change_pct,
-            comparison.p95_change_pct,
-            comparison.p99_change_pct,
-            comparison.throughput_change_pct,
-        )
-        name = squeezed(result.metrics.test_name, _NAME_WIDTH)
-        yield f"{name:<{_NAME_WIDTH}} " + " ".join(f"{_change(change):>9}" for change in changes)
-        sessions = counted(comparison.sessions, "session")
-        reasons[f"{comparison.verdict.value} (against {sessions}): {comparison.reason}"] = None
-    for reason in reasons:
-        yield from wrapped(reason, "  ")
+    for name, comparison in worst_first(
+        (result.metrics.test_name, result.comparison) for result in document.compared if result.comparison is not None
+    ):
+        yield from wrapped_lines(squeezed(name, _NAME_WIDTH), comparison)
 
 
 def _details(document: Document) -> Iterator[str]:
@@ -136,6 +123,7 @@ def _test(result: TestResult) -> Iterator[str]:
     yield from _latency(result)
     yield from distribution(result)
     yield from labelled("throughput", _throughput(result))
+    yield from replication_lines(result)
     yield from load_lines(result)
     yield from _system(result)
     if result.metrics.metadata:
@@ -236,16 +224,6 @@ def _usage(usage: ResourceUsage) -> str:
         for count in (usage.disk_read_bytes, usage.disk_write_bytes)
     )
     return f"CPU {cpu}, memory {memory}, disk read {read}, written {written}"
-
-
-def _change(percent: float) -> str:
-    if math.isnan(percent):
-        return "–"
-    percent = round(percent, 1) + 0.0  # no "-0.0 %"
-    if percent < 999.95:  # noqa: PLR2004  # from tenfold on a factor says it better, and fits the column
-        return f"{percent:+.1f} %"
-    factor = percent / 100 + 1
-    return f"x {factor:,.0f}" if factor < 99_999 else f"x {factor:.0e}"  # noqa: PLR2004
 
 
 def _rate(per_second: float) -> str:

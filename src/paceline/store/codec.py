@@ -96,6 +96,20 @@ def decode(data: bytes, kind: type[_Value], source: str) -> _Value:
         raise FileFormatError(f"{source}: {error}{_place(str(error), len(data))}") from error
 
 
+def convert(plain: object, kind: type[_Value], source: str) -> _Value:
+    """The value of type ``kind`` that what JSON holds stands for; the second half of :func:`decode`.
+
+    Raises:
+        FileFormatError: it stands for none; the message names ``source``, the place and what was expected.
+    """
+    try:
+        return msgspec.convert(plain, kind, dec_hook=_decode_hook)
+    except RecursionError as error:
+        raise FileFormatError(f"{source}: it is nested too deeply") from error
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise FileFormatError(f"{source}: {error}{_place(str(error), 0)}") from error
+
+
 def _place(message: str, length: int) -> str:
     """Where it was, for the messages that do not say so themselves."""
     if "truncated" in message:
@@ -238,24 +252,37 @@ def _comparison(plain: Mapping[str, object]) -> Comparison:
     return msgspec.convert({key: value for key, value in filled.items() if key in known}, Comparison)
 
 
-def encode_results(results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> bytes:
-    """What a results file contains."""
-    document = {
+def encode_results(
+    results: Sequence[TestResult],
+    environment: Fingerprint,
+    timestamp: str,
+    duets: Mapping[str, object] | None = None,
+) -> bytes:
+    """What a results file contains; ``duets`` as ``store.duets`` makes them plain."""
+    document: dict[str, object] = {
         "schema": RESULTS_SCHEMA,
         "timestamp": timestamp,
         "environment": {**asdict(environment), "key": environment.key},
         "results": [result_to_plain(result) for result in results],
     }
+    if duets is not None:
+        document["duets"] = duets
     return msgspec.json.format(encode(document), indent=1) + b"\n"
 
 
-def write_results(path: Path, results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> None:
+def write_results(
+    path: Path,
+    results: Sequence[TestResult],
+    environment: Fingerprint,
+    timestamp: str,
+    duets: Mapping[str, object] | None = None,
+) -> None:
     """Write a results file.
 
     Raises:
         OutputError: it cannot be written; what stood there still does.
     """
-    write_atomically(path, encode_results(results, environment, timestamp))
+    write_atomically(path, encode_results(results, environment, timestamp, duets))
 
 
 def read_results(path: Path) -> tuple[TestResult, ...]:

@@ -11,7 +11,7 @@ import stat
 from pathlib import Path
 from uuid import uuid4
 
-from paceline.core.errors import FileFormatError, OutputError
+from paceline.core.errors import ConfigurationError, FileFormatError, OutputError
 
 MOST_BYTES = 512 * 1024 * 1024
 # Paths that mean a descriptor this process has open already. Opening them anew would begin at offset 0 of a
@@ -21,6 +21,21 @@ _NUMBERS = {"stdout": 1, "stderr": 2}
 # Some network file systems cannot sync a folder, and a folder may be writable but not readable: there the
 # operating system leaves nothing more to be done. Any other failure (EIO above all) is reported.
 _CANNOT_SYNC_FOLDERS = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EACCES})
+
+
+def checked_path(name: str, path: object) -> Path:
+    """``path`` as a :class:`Path`.
+
+    Raises:
+        ConfigurationError: it is none; the message names ``name``.
+    """
+    try:
+        checked = Path(path)  # type: ignore[arg-type]  # it says so itself
+    except TypeError as error:
+        raise ConfigurationError(f"{name} must be a path, not {path!r}") from error
+    if not str(path) or "\0" in str(checked):
+        raise ConfigurationError(f"{name} must be the path of a file, not {path!r}")
+    return checked
 
 
 def write_atomically(path: Path, data: bytes) -> None:

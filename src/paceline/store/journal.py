@@ -163,6 +163,17 @@ def new_journal(clock: Clock, command: str, folder: Path = FOLDER) -> Journal:
     Raises:
         OutputError: the folder or file cannot be made.
     """
+    make_folder(folder, "the journal")
+    stamp = clock.utc_now().strftime("%Y%m%dT%H%M%S.%f")
+    return Journal(folder / f"journal-{stamp}-{os.getpid()}.jsonl", command)
+
+
+def make_folder(folder: Path, purpose: str) -> None:
+    """Make ``folder``, which ignores itself in git; ``purpose`` says in the error what it is wanted for.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         sync_folder(folder.parent)
@@ -171,9 +182,7 @@ def new_journal(clock: Clock, command: str, folder: Path = FOLDER) -> Journal:
     except OutputError:
         raise
     except (OSError, ValueError) as error:
-        raise OutputError(f"cannot make the folder {folder} for the journal: {reason_of(error)}") from error
-    stamp = clock.utc_now().strftime("%Y%m%dT%H%M%S.%f")
-    return Journal(folder / f"journal-{stamp}-{os.getpid()}.jsonl", command)
+        raise OutputError(f"cannot make the folder {folder} for {purpose}: {reason_of(error)}") from error
 
 
 def newest_journal(command: str, folder: Path = FOLDER) -> tuple[Path, JournalContent] | None:

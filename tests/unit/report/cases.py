@@ -4,6 +4,7 @@ python -m tests.unit.report.cases
 """
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import NormalDist
 
@@ -50,7 +51,7 @@ _USAGE = SystemUsage(
 
 
 def passed() -> TestResult:
-    """Nothing to complain about; it has a baseline of this machine."""
+    """Nothing to complain about; it has a baseline of this machine that is fit for a verdict."""
     record = make_record(
         tuple(range(2 * MS, 4 * MS, 1_000)),
         name="get_record",
@@ -62,9 +63,14 @@ def passed() -> TestResult:
         hits=1_500,
         misses=500,
     )
-    figures = {"median_time_ms": 2.5, "mean_time_ms": 3.0, "p95_time_ms": 3.9, "throughput_ops_per_sec": 0.0001}
-    session = BaselineSession("monday", TIMESTAMP, MACHINE.key, figures)
-    return judge(record, PerformanceThreshold(max_p95_ms=100), [session])
+    return judge(record, PerformanceThreshold(max_p95_ms=100), list(_stored()))
+
+
+def _stored() -> Iterator[BaselineSession]:
+    for day, factor in enumerate((1.00, 1.01, 0.99, 1.005, 1.0, 0.985, 1.015, 1.0, 0.995, 1.0), start=1):
+        figures = {"median_time_ms": 2.9 * factor, "mean_time_ms": 3.0 * factor, "p95_time_ms": 3.9 * factor}
+        figures |= {"throughput_ops_per_sec": 0.0001, "iterations": 2_000.0, "error_rate": 0.0}
+        yield BaselineSession(f"day {day}", f"2026-11-{day:02}T18:00:00Z", MACHINE.key, figures)
 
 
 def failed() -> TestResult:
@@ -92,7 +98,10 @@ def in_doubt() -> TestResult:
         circumstances=Circumstances(interruption="KeyboardInterrupt"),
     )
     noted = Finding("duplicate-name", "The name 'no_op' was taken.", "Two are one too many.", "Rename one.")
-    return judge(record, noted=[noted])
+    session = BaselineSession(
+        "monday", TIMESTAMP, record.fingerprint.key, {"median_time_ms": 1e-5, "mean_time_ms": 1e-5}
+    )
+    return judge(record, noted=[noted], baseline=[session])
 
 
 def nothing() -> TestResult:

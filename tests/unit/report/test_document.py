@@ -17,4 +17,4 @@ def test_totals_order_and_comparisons() -> None:
     assert document.results == tuple(results)
     # Failed before warned of before passed, each in the order they were measured.
     assert document.worst_first == (results[2], results[3], results[1], results[0])
-    assert document.compared == (results[0],)
+    assert document.compared == tuple(results[:2])

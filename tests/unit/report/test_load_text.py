@@ -91,6 +91,13 @@ class TestPlan:
             ),
             (
                 {
+                    "circumstances": Circumstances(warmup_attempts=5, warmup_cut_ns=312 * MS),
+                    "plan": "10 users for 10 s",
+                },
+                f"{TARGET}10 users for 10 s; 2,000 attempts in 200 ms, ended after 312 ms of its warm-up (5 attempts)",
+            ),
+            (
+                {
                     "definition": Definition(workers=4, execution=Execution.TASKS),
                     "circumstances": Circumstances(warmup_attempts=5),
                 },
@@ -105,7 +112,7 @@ class TestPlan:
                 f"{TARGET}5 users for 1 s; 500 iterations of 2,000 attempts in 200 ms",
             ),
         ],
-        ids=["closed", "open", "warmed", "tasks", "connections", "scenario"],
+        ids=["closed", "open", "warmed", "cut", "tasks", "connections", "scenario"],
     )
     def test_says_what_was_run_on_what(self, changes: dict[str, Any], text: str) -> None:
         assert how_load(judge(make_load(**changes))) == text
@@ -167,6 +174,7 @@ class TestLines:
         ("probe", "text"),
         [
             (Probe(100.0), "100/s: no answer"),
+            (Probe(20.0, part="GET /items"), "20/s GET /items: no answer"),
             (
                 Probe(100.0, Counts(ok=9, errors=1), make_latency([MS] * 9)),
                 "100/s: median 1 ms, p95 1 ms, p99 1 ms, max 1 ms; 1 of 10 requests failed",

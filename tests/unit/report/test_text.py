@@ -93,14 +93,13 @@ def test_any_record_has_a_report(record: RunRecord, threshold: Any, sessions: li
         (0.05, "x 20"),
         (1e-9, "x 1e+09"),
         (1.000_000_1, "+0.0 %"),
-        (None, "–"),
+        (None, "no figure"),
     ],
 )
-def test_changes_fit_their_column(baseline_ms: float | None, change: str) -> None:
-    session = BaselineSession("monday", TIMESTAMP, "elsewhere", {"mean_time_ms": baseline_ms})
+def test_changes_of_any_size_are_told(baseline_ms: float | None, change: str) -> None:
+    session = BaselineSession("monday", TIMESTAMP, "elsewhere", {"median_time_ms": baseline_ms})
     text = report_of(make_record(name="checkout"), baseline=[session])
-    (row,) = (line for line in text.splitlines() if line.startswith("checkout") and "ms" not in line)
-    assert row.split("checkout")[1].replace("–", " – ").split()[1:][: len(change.split())] == change.split()
+    assert f"\ncheckout  {change}  inconclusive: " in text
     check(text)
 
 

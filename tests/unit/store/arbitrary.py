@@ -14,6 +14,7 @@ from paceline.records.fingerprint import Fingerprint
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.recorder import Counts
+from paceline.records.replication import Figures, ProcessRun, Replication
 from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, SamplerCost, SystemUsage
 from paceline.records.run_record import Circumstances, Collections, Definition, Execution, RunRecord, TestType
 from paceline.records.time_series import TimeSeries, TimeSlice
@@ -99,6 +100,20 @@ definitions = st.builds(
     open_loop=st.booleans(),
     warmup_s=amounts,
     target=texts,
+    think_time_s=st.none() | amounts,
+    runs=st.integers(1, 10),
+    epochs=st.integers(1, 10),
+)
+figures = st.builds(Figures, naturals, naturals, amounts, *[st.none() | floats] * 4)
+replications = st.builds(
+    Replication,
+    runs=naturals,
+    epochs=naturals,
+    seed=naturals,
+    processes=st.lists(
+        st.builds(ProcessRun, figures, st.lists(figures, max_size=3).map(tuple), naturals, st.none() | naturals),
+        max_size=3,
+    ).map(tuple),
 )
 records = st.builds(
     RunRecord,
@@ -137,6 +152,7 @@ records = st.builds(
     fingerprint=st.builds(Fingerprint, cpu_model=texts, cpu_count=st.none() | naturals, python=texts),
     metadata=metadata,
     load=st.none() | loads(texts),
+    replication=st.none() | replications,
 ).filter(lambda record: not record.circumstances.abandoned_workers or record.definition.timeout_s is not None)
 thresholds = st.builds(
     PerformanceThreshold,

@@ -5,25 +5,29 @@ import errno
 import json
 import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paceline.core.errors import BaselineError, OutputError
+from paceline.core.errors import BaselineError, ConfigurationError, OutputError
 from paceline.core.findings import Finding
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.fingerprint import Fingerprint
-from paceline.store.baselines import FLAT_SESSION, MOST_SESSIONS, Saved, load_baseline, save_baseline
+from paceline.records.replication import Figures, ProcessRun, Replication
+from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
+from paceline.records.run_record import Circumstances, Definition
+from paceline.store.baselines import FLAT_SESSION, MOST_SESSIONS, Saved, load_baseline, promote, save_baseline
 from paceline.store.files import read_bounded
 from tests.fakes import MS, make_record
 from tests.unit.store.arbitrary import results
 
 NOW = "2026-11-22T18:00:00.000000Z"
-EXPECTED = r"expected a baseline \('paceline/baseline/1', or the flat form .*The file was left as it is\."
+EXPECTED = r"expected a baseline \('paceline/baseline/2', or the flat form .*The file was left as it is\."
 FLAT = {"get_record": {"mean_time_ms": 1.5, "p95_time_ms": 3, "timestamp": NOW, "notes": "quiet machine"}}
 
 
@@ -36,8 +40,16 @@ def a_result(name: str = "checkout", mean_ms: int = 1, machine: str = "this") ->
     return judge(make_record([mean_ms * MS] * 200, name=name, fingerprint=Fingerprint(cpu_model=machine)))
 
 
-def save(path: Path, *saved: TestResult, session: str = "s") -> Saved:
-    return save_baseline(path, saved, session, NOW)
+def save(path: Path, *saved: TestResult, session: str = "s", saved_at: str = NOW) -> Saved:
+    return save_baseline(path, saved, session, saved_at)
+
+
+def day(number: int) -> str:
+    return (datetime(2026, 1, 5, tzinfo=UTC) + timedelta(days=number)).isoformat()
+
+
+def references(path: Path, name: str = "checkout") -> list[str]:
+    return [session.session_id for session in load_baseline(path)[name] if session.reference]
 
 
 def ids(path: Path, name: str = "checkout") -> list[str]:
@@ -87,10 +99,18 @@ class TestSaving:
         assert ids(path) == ["s0", "s1", "s2"]
         assert [session.metrics["mean_time_ms"] for session in load_baseline(path)["checkout"]] == [1, 7, 1]
 
-    def test_thirty_are_kept_the_first_ten_and_the_newest_twenty(self, path: Path) -> None:
+    def test_thirty_are_kept_the_reference_and_the_newest(self, path: Path) -> None:
         for number in range(MOST_SESSIONS + 5):
-            save(path, a_result(), session=f"s{number}")
+            save(path, a_result(), session=f"s{number}", saved_at=day(number))
         assert ids(path) == [f"s{number}" for number in (*range(10), *range(15, 35))]
+        assert references(path) == [f"s{number}" for number in range(10)]
+
+    def test_of_many_sessions_of_one_day_those_go_that_count_for_nothing(self, path: Path) -> None:
+        save(path, a_result(), session="first", saved_at=day(0))
+        for number in range(MOST_SESSIONS + 5):
+            save(path, a_result(), session=f"s{number}", saved_at=day(1))
+        assert ids(path) == ["first", "s0", *(f"s{number}" for number in range(7, 35))]
+        assert references(path) == ids(path)  # it still grows
 
     def test_machines_do_not_push_each_other_out(self, path: Path) -> None:
         for number in range(3):
@@ -100,6 +120,35 @@ class TestSaving:
         kept = ids(path)
         assert [each for each in kept if each.startswith("o")] == ["o0", "o1", "o2"]
         assert len([each for each in kept if each.startswith("s")]) == MOST_SESSIONS
+
+    def test_another_definition_has_a_reference_of_its_own(self, path: Path) -> None:
+        for number in range(12):
+            save(path, a_result(), session=f"s{number}", saved_at=day(number))
+        changed = replace(a_result().record, definition=Definition(iterations=999))
+        save(path, judge(changed), session="changed", saved_at=day(12))
+        assert references(path) == [*(f"s{number}" for number in range(10)), "changed"]
+
+    def test_what_is_known_of_the_session(self, path: Path) -> None:
+        known = Circumstances(booted_at=day(0), calibration_ns=7e6)
+        save(path, a_result("a"), judge(replace(a_result("b").record, circumstances=known)))
+        a, b = (load_baseline(path)[name][0] for name in "ab")
+        assert (a.booted_at, a.calibration_ns) == (None, None)
+        assert (b.booted_at, b.calibration_ns) == (day(0), 7e6)
+        save_baseline(path, [a_result("a")], "s", NOW, calibration_ns=8e6)
+        assert load_baseline(path)["a"][0].calibration_ns == 8e6
+
+    def test_memory_and_the_medians_of_processes(self, path: Path) -> None:
+        usage = SystemUsage(process=ResourceUsage("process", memory_bytes=Gauge(1.0, 2.0, 3.0)))
+        runs = tuple(ProcessRun(Figures(10, 1, 50.0, median_ns=1e6 * n), (), n, n * 100) for n in (1, 2, 9))
+        single = replace(a_result("single").record, usage=usage)
+        replicated = replace(a_result("many").record, usage=usage, replication=Replication(3, 1, 0, runs))
+        save(path, judge(single), judge(replicated))
+        stored = load_baseline(path)
+        assert stored["single"][0].metrics["peak_rss_bytes"] == 3.0
+        many = stored["many"][0].metrics
+        assert (many["median_time_ms"], many["peak_rss_bytes"]) == (2.0, 200.0)
+        assert (many["throughput_ops_per_sec"], many["error_rate"]) == (50.0, 0.1)
+        assert many["mean_time_ms"] == 1.0  # what no process has is the merged run's
 
     def test_lines_of_a_new_session_are_added_lines(self, path: Path) -> None:
         # Baselines are kept in version control.
@@ -120,6 +169,69 @@ class TestSaving:
         assert list(path.parent.iterdir()) == [path]
 
 
+class TestPromotion:
+    @pytest.fixture
+    def grown(self, path: Path) -> Path:
+        for number in range(15):
+            save(path, a_result("a"), a_result("b"), session=f"s{number}", saved_at=day(number))
+        return path
+
+    def test_the_newest_that_a_verdict_needs_become_the_reference(self, grown: Path) -> None:
+        promoted = promote(grown)
+        newest = [f"s{number}" for number in range(5, 15)]
+        assert references(grown, "a") == references(grown, "b") == newest
+        assert [each.session_id for each in promoted["a"]] == newest
+        assert len(ids(grown, "a")) == 15  # none is lost
+
+    def test_one_test(self, grown: Path) -> None:
+        assert set(promote(grown, "a")) == {"a"}
+        assert references(grown, "a")[0] == "s5"
+        assert references(grown, "b")[0] == "s0"
+
+    def test_as_many_as_are_wanted_and_then_it_grows_again(self, grown: Path) -> None:
+        promote(grown, sessions=1)
+        assert references(grown, "a") == ["s14"]
+        for number in range(15, 30):
+            save(grown, a_result("a"), session=f"s{number}", saved_at=day(number))
+        assert references(grown, "a") == [f"s{number}" for number in range(14, 24)]
+
+    def test_sessions_beside_a_promoted_one_go_with_it(self, grown: Path) -> None:
+        save(grown, a_result("a"), session="beside", saved_at=day(14))
+        promote(grown, "a", sessions=1)
+        assert references(grown, "a") == ["s14", "beside"]
+
+    def test_each_machine_has_its_own(self, grown: Path) -> None:
+        save(grown, a_result("a", machine="other"), session="other", saved_at=day(20))
+        promote(grown, sessions=2)
+        assert references(grown, "a") == ["s13", "s14", "other"]
+
+    def test_what_is_not_there(self, grown: Path) -> None:
+        before = grown.read_bytes()
+        with pytest.raises(ConfigurationError, match=r"has no test 'c'; it has: a, b"):
+            promote(grown, "c")
+        with pytest.raises(FileNotFoundError):
+            promote(grown.with_name("none.json"))
+        assert grown.read_bytes() == before
+
+
+class TestFirstSchema:
+    def test_its_oldest_sessions_are_the_reference(self, path: Path) -> None:
+        sessions = [
+            {
+                "session_id": f"s{number}",
+                "saved_at": day(number),
+                "fingerprint": "here",
+                "metrics": {"mean_time_ms": 1.0},
+            }
+            for number in range(12)
+        ]
+        path.write_text(json.dumps({"schema": "paceline/baseline/1", "tests": {"checkout": sessions}}))
+        assert references(path) == [f"s{number}" for number in range(10)]
+        save(path, a_result())
+        assert json.loads(path.read_text())["schema"] == "paceline/baseline/2"
+        assert references(path) == [*(f"s{number}" for number in range(10)), "s"]
+
+
 class TestRefused:
     def test_failed(self, path: Path) -> None:
         failed = judge(make_record(), PerformanceThreshold(max_p95_ms=0.1))
@@ -137,10 +249,10 @@ class TestRefused:
         assert not path.exists()
 
     def test_a_file_that_is_no_baseline_is_left(self, path: Path) -> None:
-        path.write_bytes(b'{"schema": "paceline/baseline/2"}')
+        path.write_bytes(b'{"schema": "paceline/baseline/3"}')
         with pytest.raises(BaselineError, match=EXPECTED):
             save(path, a_result())
-        assert path.read_bytes() == b'{"schema": "paceline/baseline/2"}'
+        assert path.read_bytes() == b'{"schema": "paceline/baseline/3"}'
         assert list(path.parent.iterdir()) == [path]
 
     def test_paths_that_cannot_be_written(self, tmp_path: Path) -> None:
@@ -167,14 +279,16 @@ class TestFlatForm:
     def test_is_one_session(self, path: Path) -> None:
         path.write_text(json.dumps(FLAT))
         assert load_baseline(path) == {
-            "get_record": (BaselineSession(FLAT_SESSION, NOW, "", {"mean_time_ms": 1.5, "p95_time_ms": 3.0}),)
+            "get_record": (
+                BaselineSession(FLAT_SESSION, NOW, "", {"mean_time_ms": 1.5, "p95_time_ms": 3.0}, reference=True),
+            )
         }
 
     def test_is_kept_when_a_session_is_added(self, path: Path) -> None:
         path.write_text(json.dumps(FLAT))
         save(path, a_result("get_record"))
         assert ids(path, "get_record") == [FLAT_SESSION, "s"]
-        assert json.loads(path.read_text())["schema"] == "paceline/baseline/1"
+        assert json.loads(path.read_text())["schema"] == "paceline/baseline/2"
 
     def test_names_that_look_like_the_other_form(self, path: Path) -> None:
         path.write_text(json.dumps({"schema": FLAT["get_record"], "tests": FLAT["get_record"]}))
@@ -219,7 +333,7 @@ class TestSomethingElse:
             with pytest.raises(BaselineError, match=f"byte .*{EXPECTED}"):
                 load_baseline(path)
 
-    @pytest.mark.parametrize("schema", ["paceline/baseline/2", "paceline/baseline/1.1", "paceline/results/1", ""])
+    @pytest.mark.parametrize("schema", ["paceline/baseline/3", "paceline/baseline/1.1", "paceline/results/1", ""])
     def test_other_schema(self, path: Path, schema: str) -> None:
         content = {"schema": schema, "tests": {}, "results": []}
         refused(path, json.dumps(content).encode(), rf"schema is {schema!r} - at `\$.schema`; {EXPECTED}")
@@ -235,10 +349,10 @@ class TestSomethingElse:
         ],
     )
     def test_broken_sessions(self, path: Path, tests: object, place: str) -> None:
-        refused(path, json.dumps({"schema": "paceline/baseline/1", "tests": tests}).encode(), f"{place}.*{EXPECTED}")
+        refused(path, json.dumps({"schema": "paceline/baseline/2", "tests": tests}).encode(), f"{place}.*{EXPECTED}")
 
     def test_no_tests(self, path: Path) -> None:
-        refused(path, b'{"schema": "paceline/baseline/1"}', r"missing required field `tests` - at `\$`")
+        refused(path, b'{"schema": "paceline/baseline/2"}', r"missing required field `tests` - at `\$`")
 
     @pytest.mark.parametrize(
         "data", [b"", b"\n", b"[]", b"5", b"\x00" * 100, b"\xff\xfe{\x00}\x00", b"[" * 100_000, b'{"a":' * 100_000]
@@ -263,7 +377,7 @@ class TestSomethingElse:
                 load_baseline(path)
 
     def test_too_large(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("paceline.store.baselines.read_bounded", lambda path: read_bounded(path, most_bytes=10))
+        monkeypatch.setattr("paceline.store.foreign.read_bounded", lambda path: read_bounded(path, most_bytes=10))
         path.write_text(json.dumps(FLAT))
         with pytest.raises(BaselineError, match=rf"has \d+ bytes; at most 10 are read; {EXPECTED}"):
             load_baseline(path)

@@ -13,18 +13,22 @@ from paceline.core.findings import Finding
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
+from paceline.records.duet import DuetRecord, Epochs, Pair, Side, Subject
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.load import LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.recorder import Counts
+from paceline.records.replication import Figures, ProcessRun, Replication
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import Circumstances
 from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.store.baselines import load_baseline, save_baseline
 from paceline.store.codec import encode_results, read_results
+from paceline.store.duets import StoredDuets, duets_to_plain, read_duets
 from paceline.store.files import MOST_BYTES
 from paceline.store.journal import Journal, read_journal
 from tests.fakes import make_arrivals, make_latency, make_record
+from tests.unit.judge.duets import make_duet, slower_by
 
 TEXT = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
 EXCERPTS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
@@ -59,6 +63,29 @@ def test_results(tmp_path: Path) -> None:
     assert repr(read.metrics) == repr(documented_result().metrics)  # NaN equals NaN here
 
 
+def documented_duets() -> StoredDuets:
+    def side(*epoch_ns: float) -> Epochs:
+        return Epochs(epoch_ns, sum(epoch_ns) / len(epoch_ns), calls=4_000 * len(epoch_ns))
+
+    record = DuetRecord(
+        name="shop.prices:total",
+        started_at="2026-11-22T18:00:00.000000Z",
+        subject=Subject.CALL,
+        base=Side("main", "CPython 3.11.7", ("/tmp/base-1/shop/prices.py",), "6e8bc43b1a"),
+        candidate=Side("working tree", "CPython 3.11.7", ("/tmp/change/shop/prices.py",)),
+        pairs=(Pair(0, 7, 4_000, side(1000.0, 1010.0), side(1100.0, 1111.0), side(1001.0), side(1060.5), 1),),
+        seed=7,
+    )
+    return StoredDuets((record,))
+
+
+def test_duets(tmp_path: Path) -> None:
+    written = encode_results([], MACHINE, SAVED_AT, duets_to_plain(documented_duets()))
+    assert is_part_of(json.loads(EXCERPTS["duets"]), json.loads(written))
+    (tmp_path / "results.json").write_text(EXCERPTS["duets"])
+    assert read_duets(tmp_path / "results.json") == documented_duets()
+
+
 def test_baseline(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     save_baseline(path, [documented_result()], "5f0e", SAVED_AT)
@@ -90,7 +117,7 @@ def keys_in(tree: Any) -> Iterator[str]:
     if isinstance(tree, dict):
         for key, value in tree.items():
             yield key
-            if key not in {"metadata", "percentiles", "system_metrics"}:  # the user's, numbers, one pattern
+            if key not in {"metadata", "percentiles", "system_metrics", "left_out"}:  # the user's, numbers, one pattern
                 yield from keys_in(value)
     elif isinstance(tree, list):
         for item in tree:
@@ -113,12 +140,18 @@ def everything() -> TestResult:
             parts=(Part("GET /", Counts(), make_latency(SAMPLES_NS)),),
             probe=Probe(100.0),
         ),
+        replication=Replication(1, 1, 5, (ProcessRun(Figures(3, 0, 500.0), (Figures(3, 0, 500.0),), 7),)),
     )
     baseline = [BaselineSession("a", SAVED_AT, record.fingerprint.key, {"mean_time_ms": 1.0})]
     return judge(record, PerformanceThreshold(max_mean_ms=1), baseline, [Finding("odd", "", "", "")])
 
 
-@pytest.mark.parametrize("key", sorted(set(keys_in(json.loads(encode_results([everything()], MACHINE, SAVED_AT))))))
+def every_key() -> list[str]:
+    duets = duets_to_plain(StoredDuets((make_duet(slower_by(0.1), discarded=("lost",)),)))
+    return sorted(set(keys_in(json.loads(encode_results([everything()], MACHINE, SAVED_AT, duets)))))
+
+
+@pytest.mark.parametrize("key", every_key())
 def test_every_field_is_named(key: str) -> None:
     assert f"`{key}`" in TEXT or key == "schema"
 

@@ -1,0 +1,1 @@
+"""Foreign formats: figures leaving for other tools."""

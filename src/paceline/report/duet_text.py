@@ -1,0 +1,87 @@
+"""Duets as text: a line a test, the worst first, and what speaks for believing it."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import median
+
+from paceline.core.units import NS_PER_MS, counted, format_ms
+from paceline.judge.change import Change, Verdict
+from paceline.judge.duet import DuetResult, SuiteVerdict
+from paceline.records.duet import DuetRecord, Epochs, Side, Subject
+from paceline.report.comparison_text import amount, describe
+from paceline.report.layout import heading, labelled, wrapped
+
+_WORST_FIRST = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.IMPROVED, Verdict.UNCHANGED)
+
+
+def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequence[str] = ()) -> str:
+    """The report of a session's duets.
+
+    Args:
+        suite: the finished judgement.
+        left_out: why other tests are not in it, by name.
+        notices: what else a person should know.
+    """
+    lines: list[str] = []
+    for result in sorted(suite.results, key=_badness):
+        lines += ["", *_section(result)]
+    if left_out:
+        lines += ["", heading("not compared")]
+        lines += [line for name, reason in left_out.items() for line in wrapped(f"{name}  {reason}", "  ", "      ")]
+    for notice in notices:
+        lines += ["", *wrapped(notice, "note: ")]
+    lines += ["", *_summary(suite, left_out), ""]
+    return "\n".join(lines[1:])
+
+
+def _badness(result: DuetResult) -> tuple[int, float]:
+    worse = result.primary.estimate or 0.0
+    return _WORST_FIRST.index(result.verdict), worse if result.primary.quantity.higher_is_better else -worse
+
+
+def _section(result: DuetResult) -> Iterator[str]:
+    record = result.record
+    yield heading(record.name, result.verdict.value)
+    yield from wrapped(describe(result.primary.quantity.label, result.primary, counted(result.pairs, "pair")), "  ")
+    yield ""
+    yield from labelled("  base", _side_text(record, record.base, [pair.base for pair in record.pairs]))
+    yield from labelled("  candidate", _side_text(record, record.candidate, [pair.candidate for pair in record.pairs]))
+    others = [f"{each.quantity.label} {amount(each)}" for each in result.changes[1:] if not _is_nothing(each)]
+    if others:
+        yield from labelled("  also", ", ".join(others))
+    controls = list(_controls(result))
+    if controls:
+        yield from labelled("  controls", "; ".join(controls))
+    for finding in result.findings:
+        yield from labelled("  finding", f"{finding.seen} {finding.why} {finding.advice}")
+
+
+def _is_nothing(change: Change) -> bool:
+    """Whether no pair differed at all, as error rates of what never fails: not worth the space."""
+    return change.estimate == change.low == change.high == 0
+
+
+def _side_text(record: DuetRecord, side: Side, seen: Sequence[Epochs]) -> str:
+    known = [part for part in (side.detail, side.python) if part]
+    label = f"{side.label} ({', '.join(known)})" if known else side.label
+    epochs_ns = [median(each.epoch_ns) for each in seen if each.epoch_ns and all(map(math.isfinite, each.epoch_ns))]
+    what = "request" if record.subject is Subject.HTTP else "call"
+    return f"{label}: {format_ms(median(epochs_ns) / NS_PER_MS)} a {what}, median" if epochs_ns else label
+
+
+def _controls(result: DuetResult) -> Iterator[str]:
+    if result.null_change is not None:
+        yield f"the base against itself {100 * result.null_change:+.1f} %"
+    if result.planted is not None:
+        effect = f"a planted {100 * result.record.planted_effect:+.0f} %"
+        found = result.planted.verdict is Verdict.REGRESSED
+        yield f"{effect} {'found' if found else 'NOT found'}, as {amount(result.planted)}"
+
+
+def _summary(suite: SuiteVerdict, left_out: Mapping[str, str]) -> Iterator[str]:
+    counts = [(verdict, sum(each.verdict is verdict for each in suite.results)) for verdict in _WORST_FIRST]
+    parts = [f"{number} {verdict.value}" for verdict, number in counts if number]
+    if left_out:
+        parts.append(f"{len(left_out)} not compared")
+    compared = counted(len(suite.results), "duet") if suite.results else "nothing could be compared"
+    yield f"{compared}: {', '.join(parts)}" if parts else "nothing was measured"
