@@ -158,7 +158,7 @@ def test_second_run_is_compared_with_the_first(folder: Path) -> None:
     assert "base.json yet: save_baseline() makes it" in first.stderr
     second = paceline(folder, "call", "operations:fast", "--baseline", "base.json")
     assert "Baseline comparison" in second.stdout
-    assert "inconclusive (against 1 session)" in second.stdout
+    assert "inconclusive: advice needs 4 more sessions" in " ".join(second.stdout.split())
 
 
 def test_clean_end_leaves_no_journal(folder: Path) -> None:
@@ -298,3 +298,17 @@ def test_help_names_what_there_is(folder: Path, command: list[str]) -> None:
     assert ended.returncode == 0
     assert "Usage:" in ended.stdout
     assert max(map(len, ended.stdout.splitlines())) <= 80
+
+
+def test_a_session_goes_into_the_history_with_its_commit_and_a_file_that_is_none_is_left_alone(folder: Path) -> None:
+    first = paceline(folder, "call", "operations:fast", "-n", "20", "--history")
+    assert first.returncode == 0, first.stderr
+    assert "1 session added to the history" in first.stderr
+    paceline(folder, "call", "operations:moves", "-n", "20", "--history", "other.db", "-q")
+    assert "operations:fast" in paceline(folder, "history", "list").stdout
+    assert "operations:moves" in paceline(folder, "history", "list", "--db", "other.db").stdout
+    (folder / "notes.txt").write_text("mine")
+    refused = paceline(folder, "call", "operations:slow", "-n", "100000", "--history", "notes.txt")
+    assert refused.returncode == 4
+    assert "notes.txt is no history" in refused.stderr
+    assert (folder / "notes.txt").read_text() == "mine"

@@ -1,20 +1,22 @@
 """``paceline call``: benchmark a callable by name."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import click
 
-from paceline.campaign.sweep import checked_levels, level_requests
+from paceline.campaign.sweep import level_requests
 from paceline.cli.display import Progress
-from paceline.cli.measuring import OutputOptions, measure
-from paceline.cli.options import duration, output_options, whole_numbers
+from paceline.cli.measuring import measure
+from paceline.cli.options import OutputOptions, duration, output_options, whole_numbers
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget
-from paceline.targets.reference import load_reference
+from paceline.targets.handover import ReferredCall
+from paceline.targets.operation import Measured
+from paceline.workload.fresh_processes import fresh_processes
 from paceline.workload.models import AUTO, ClosedLoop, FixedIterations
 
 _ITERATIONS = 100
@@ -40,6 +42,9 @@ _ITERATIONS = 100
 )
 @click.option("-w", "--warmup", type=int, default=10, show_default=True, help="Calls before that do not count.")
 @click.option("--batch", metavar="auto|N", help="Calls a sample, for functions shorter than about 10 us.")
+@click.option("--runs", type=int, default=1, show_default=True, help="Fresh processes, one after the other.")
+@click.option("--epochs", type=int, default=1, show_default=True, help="Measured windows in each process.")
+@click.option("--seed", type=int, help="What the processes' hash seeds are drawn from.  [default: another each time]")
 @click.option("--timeout", "timeout_s", callback=duration, metavar="TIME", help="Limit of one call.")
 @click.option("--setup", metavar="MODULE:FUNCTION", help="Called once before.")
 @click.option("--teardown", metavar="MODULE:FUNCTION", help="Called once afterwards.")
@@ -60,19 +65,16 @@ def command(
     concurrency: tuple[int, ...] | None,
     warmup: int,
     batch: str | None,
+    runs: int,
+    epochs: int,
+    seed: int | None,
     timeout_s: float | None,
     setup: str | None,
     teardown: str | None,
     target_pids: tuple[int, ...],
     test_type: str,
     thresholds: tuple[str, ...],
-    baseline: Path | None,
-    save_baseline: Path | None,
-    json_file: Path | None,
-    strict: bool,
-    resume: bool,
-    quiet: bool,
-    no_color: bool,
+    output: OutputOptions,
     debug: bool,
 ) -> int:
     """Benchmark a callable that needs no arguments; coroutine functions are awaited.
@@ -81,25 +83,27 @@ def command(
     paceline call mypackage.queries:get_record -n 1000 -t 'p(95)<20ms'
     paceline call bench.py:lookup --batch auto
     paceline call mypackage.api:fetch -c 1,5,10,20 -d 10s
+    paceline call bench.py:lookup -n 1000 --runs 5 --epochs 4
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     if iterations is not None and duration_s is not None:
         raise ConfigurationError("--iterations and --duration exclude each other: name one")
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None
-    target = CallTarget(
-        load_reference(reference),
-        load_reference(setup) if setup else None,
-        load_reference(teardown) if teardown else None,
-    )
+    fresh = fresh_processes(runs, epochs, seed)
+    remake = ReferredCall(reference, setup, teardown)
     workload = _workload(iterations, duration_s, warmup, batch)
-    requests = _requests(reference, TestType(test_type), target, workload, concurrency, timeout_s, target_pids)
+    requests = [
+        replace(request, fresh=fresh, remake=remake)
+        for request in _requests(
+            reference, TestType(test_type), remake(), workload, concurrency, timeout_s, target_pids
+        )
+    ]
 
     def work(framework: PerformanceTestFramework, _: Progress) -> None:
         for request in requests:
             framework.run(request, threshold)
 
-    options = OutputOptions(baseline, save_baseline, json_file, strict, resume, quiet, no_color)
-    return measure(options, work)
+    return measure(output, work)
 
 
 def _workload(
@@ -130,5 +134,4 @@ def _requests(
         return [RunRequest(name, test_type, target, workload, {}, timeout_s, target_pids)]
     if isinstance(workload, FixedIterations) and workload.batch is not None:
         raise ConfigurationError("--batch is for one worker: leave --concurrency out")
-    levels = checked_levels(concurrency)
-    return list(level_requests(name, target, levels, workload, {}, timeout_s, target_pids))
+    return level_requests(name, Measured(target), concurrency, workload, {}, timeout_s, target_pids)

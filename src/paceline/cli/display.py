@@ -54,28 +54,12 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-class Progress:
-    """One line on stderr, on a terminal only, rewritten at most twice a second. An observer of runs."""
+class StatusLine:
+    """One line on stderr, on a terminal only, written over and over."""
 
     def __init__(self, *, quiet: bool) -> None:
         self._shown = not quiet and _is_terminal(sys.stderr)
         self._width = 0
-
-    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
-        """Show how far a run has come, and how a load is doing."""
-        name = shortened(record_name, 32)
-        if load is None:
-            self._write(f"{name:<32} {_bar(share, 20)} {share:4.0%}  {format_count(attempts)} attempts")
-            return
-        p50, p95, p99 = (format_ms(load.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
-        self._write(
-            f"{_bar(share, 10)} {load.elapsed_s:5.1f} s  {format_count(load.per_second)}/s  "
-            f"p50 {p50}  p95 {p95}  p99 {p99}  "
-            f"{counted(load.errors, 'error')}  {load.in_flight:,} in flight"
-        )
-
-    def partial(self, record: RunRecord) -> None:
-        """Slices are the journal's business."""
 
     def announce(self, text: str) -> None:
         """Show what is being done now."""
@@ -96,6 +80,35 @@ class Progress:
             sys.stderr.write("\r")
         sys.stderr.flush()
         self._width = len(line)
+
+
+class DuetProgress(StatusLine):
+    """How far a duet has come; an observer of duets."""
+
+    def pair(self, done: int, planned: int, lost: int) -> None:
+        """Show the number of pairs."""
+        missing = f", {lost} discarded" if lost else ""
+        self._write(f"{_bar(done / planned, 20)} pair {done} of {planned}{missing}")
+
+
+class Progress(StatusLine):
+    """How far a run has come, shown at most twice a second. An observer of runs."""
+
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        """Show how far a run has come, and how a load is doing."""
+        name = shortened(record_name, 32)
+        if load is None:
+            self._write(f"{name:<32} {_bar(share, 20)} {share:4.0%}  {format_count(attempts)} attempts")
+            return
+        p50, p95, p99 = (format_ms(load.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
+        self._write(
+            f"{_bar(share, 10)} {load.elapsed_s:5.1f} s  {format_count(load.per_second)}/s  "
+            f"p50 {p50}  p95 {p95}  p99 {p99}  "
+            f"{counted(load.errors, 'error')}  {load.in_flight:,} in flight"
+        )
+
+    def partial(self, record: RunRecord) -> None:
+        """Slices are the journal's business."""
 
 
 def _columns() -> int:

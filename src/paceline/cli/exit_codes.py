@@ -1,9 +1,9 @@
 """What the shell is told. pytest's codes where they coincide. The first that applies of 4, 3, 2, 1, 6, 5, 0."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import IntEnum
 
-from paceline.judge.comparison import Verdict
+from paceline.judge.duet import SuiteVerdict
 from paceline.judge.result import TestResult, TestStatus
 
 # Whose figures show the measuring process rather than the target, or another load than was asked for.
@@ -50,9 +50,37 @@ def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, st
     return ExitCode.HELD if measured and len(measured) == len(results) else ExitCode.NOTHING_MEASURED
 
 
+def exit_code_of_duets(
+    suite: SuiteVerdict,
+    left_out: Collection[str],
+    broken: Collection[str] = (),
+    *,
+    interrupted: bool = False,
+    strict: bool = False,
+) -> ExitCode:
+    """The code for duets that could be measured.
+
+    Args:
+        suite: what was concluded.
+        left_out: tests that could not be compared.
+        broken: those of them with which only the candidate had trouble.
+        interrupted: whether it was ended early.
+        strict: whether an inconclusive verdict, or a test left out, counts as no verdict.
+    """
+    if interrupted:
+        return ExitCode.INTERRUPTED
+    if suite.regressed:
+        return ExitCode.BROKEN
+    spoilt = any(finding.serious for result in suite.results for finding in result.findings)
+    if spoilt or broken or (strict and (suite.inconclusive or left_out)):
+        return ExitCode.NO_VERDICT
+    return ExitCode.HELD if suite.results else ExitCode.NOTHING_MEASURED
+
+
 def _without_verdict(result: TestResult, *, strict: bool) -> bool:
     judged = result.threshold is not None or result.comparison is not None
     if judged and any(finding.code in _NO_VERDICT for finding in result.findings):
         return True
-    inconclusive = result.comparison is not None and result.comparison.verdict is Verdict.INCONCLUSIVE
+    # A sound baseline in which no change was seen has said what it can: it is no warning.
+    inconclusive = result.comparison is not None and not result.comparison.is_settled
     return strict and (inconclusive or result.status is TestStatus.WARNING)

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import click
 
-from paceline.cli.options import duration, with_options
+from paceline.cli.options import duration, packed
 from paceline.core.errors import ConfigurationError
 from paceline.core.units import parse_duration_s
 from paceline.workload.models import RATE, USERS, ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
@@ -19,6 +20,77 @@ DEFAULT_DURATION_S = 10.0
 DEFAULT_WARMUP_S = 1.0
 _RATE = re.compile(r"(?P<count>[0-9]*\.?[0-9]+)(?:/(?P<unit>[0-9.]*(?:ms|s|m|h)))?")
 _STAGE = re.compile(r"(?P<duration>[^:]+):(?P<target>[0-9]*\.?[0-9]+)(?P<rate>/s)?")
+
+
+@dataclass(frozen=True)
+class LoadOptions:
+    """How much load, for how long; the fields are the options of the same names."""
+
+    duration_s: float | None = None
+    requests: int | None = None
+    per_second: float | None = None
+    poisson: bool = False
+    stage_list: StageList | None = None
+    think_time_s: float | None = None
+    max_in_flight: int | None = None
+    warmup_s: float | None = None
+    seed: int = 0
+    target_pids: tuple[int, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a load of its own, rather than a change of another's length."""
+        given = (self.requests, self.per_second, self.stage_list, self.think_time_s, self.max_in_flight)
+        return self.poisson or any(each is not None for each in given)
+
+    @property
+    def warmup_or_default_s(self) -> float:
+        """The warm-up. A number of requests is a promise: nothing is sent beside it unless that is asked for."""
+        if self.warmup_s is not None:
+            return self.warmup_s
+        return DEFAULT_WARMUP_S if self.requests is None else 0.0
+
+    def workload(self, users: int | None) -> Workload:
+        """The workload that the options describe.
+
+        Raises:
+            ConfigurationError: two of them contradict each other, or a value is out of range.
+        """
+        self._check_combination()
+        lasts_s = DEFAULT_DURATION_S if self.duration_s is None else self.duration_s
+        workers = DEFAULT_CONNECTIONS if users is None else users
+        if self.stage_list is not None:
+            of, levels = self.stage_list
+            if of == USERS and users is not None:
+                raise ConfigurationError(f"{users} users and stages of users exclude each other: stages say how many")
+            seed = self.seed if self.poisson else None
+            return Stages(levels, of=of, seed=seed, max_in_flight=self.max_in_flight)
+        if self.per_second is not None and self.poisson:
+            return Poisson(self.per_second, lasts_s, self.seed, self.max_in_flight)
+        if self.per_second is not None:
+            return ConstantRate(self.per_second, lasts_s, self.max_in_flight)
+        if self.requests is not None:
+            return FixedIterations(self.requests, workers=workers)
+        return ClosedLoop(workers, lasts_s, think_time_s=self.think_time_s or 0.0)
+
+    def _check_combination(self) -> None:
+        chosen = self._chosen()
+        if self.duration_s is not None and chosen in {"--requests", "--stage"}:
+            raise ConfigurationError(f"--duration and {chosen} exclude each other: {chosen} says how long")
+        if self.think_time_s is not None and chosen is not None:
+            raise ConfigurationError(f"--think is for users that wait for their answers; {chosen} has none")
+        has_rate = self.per_second is not None or (self.stage_list is not None and self.stage_list[0] == RATE)
+        for option, is_given in (("--poisson", self.poisson), ("--max-in-flight", self.max_in_flight is not None)):
+            if is_given and not has_rate:
+                raise ConfigurationError(f"{option} goes with --rate, or with stages of rates such as 30s:500/s")
+
+    def _chosen(self) -> str | None:
+        """The option that says what kind of load it is, if it is not the default."""
+        options = {"--requests": self.requests, "--rate": self.per_second, "--stage": self.stage_list}
+        given = [name for name, value in options.items() if value is not None]
+        if len(given) > 1:
+            raise ConfigurationError(f"{' and '.join(given)} exclude each other: name one")
+        return given[0] if given else None
 
 
 def rate(_: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
@@ -59,9 +131,9 @@ def stages(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...])
 
 
 def load_options(command: _Command) -> _Command:
-    """How much load, for how long."""
-    return with_options(
-        command,
+    """How much load, for how long; ``command`` gets it as ``load``, a :class:`LoadOptions`."""
+    return packed(
+        command, "load", LoadOptions,
         click.option(
             "-d", "--duration", "duration_s", callback=duration, metavar="TIME",
             help="Length of the measured window, as 30s or 1m30s.  [default: 10s]",
@@ -92,63 +164,7 @@ def load_options(command: _Command) -> _Command:
     )  # fmt: skip
 
 
-def default_warmup_s(requests: int | None) -> float:
-    """A number of requests is a promise: nothing is sent beside it."""
-    return DEFAULT_WARMUP_S if requests is None else 0.0
-
-
 def _warmup(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
     if text is not None and text.strip() in {"0", "0s"}:
         return 0.0
     return duration(context, parameter, text)
-
-
-def workload_of(
-    users: int | None,
-    duration_s: float | None,
-    requests: int | None,
-    per_second: float | None,
-    stage_list: StageList | None,
-    think_time_s: float | None,
-    max_in_flight: int | None,
-    seed: int,
-    *,
-    poisson: bool,
-) -> Workload:
-    """The workload that the options describe.
-
-    Raises:
-        ConfigurationError: two of them contradict each other, or a value is out of range.
-    """
-    chosen = _chosen(requests, per_second, stage_list)
-    if duration_s is not None and chosen in {"--requests", "--stage"}:
-        raise ConfigurationError(f"--duration and {chosen} exclude each other: {chosen} says how long")
-    if think_time_s is not None and chosen is not None:
-        raise ConfigurationError(f"--think is for users that wait for their answers; {chosen} has none")
-    has_rate = per_second is not None or (stage_list is not None and stage_list[0] == RATE)
-    for option, is_given in (("--poisson", poisson), ("--max-in-flight", max_in_flight is not None)):
-        if is_given and not has_rate:
-            raise ConfigurationError(f"{option} goes with --rate, or with stages of rates such as 30s:500/s")
-    lasts_s = DEFAULT_DURATION_S if duration_s is None else duration_s
-    workers = DEFAULT_CONNECTIONS if users is None else users
-    if stage_list is not None:
-        of, levels = stage_list
-        if of == "users" and users is not None:
-            raise ConfigurationError(f"{users} users and stages of users exclude each other: stages say how many")
-        return Stages(levels, of=of, seed=seed if poisson else None, max_in_flight=max_in_flight)
-    if per_second is not None and poisson:
-        return Poisson(per_second, lasts_s, seed, max_in_flight)
-    if per_second is not None:
-        return ConstantRate(per_second, lasts_s, max_in_flight)
-    if requests is not None:
-        return FixedIterations(requests, workers=workers)
-    return ClosedLoop(workers, lasts_s, think_time_s=think_time_s or 0.0)
-
-
-def _chosen(requests: int | None, per_second: float | None, stage_list: StageList | None) -> str | None:
-    """The option that says what kind of load it is, if it is not the default."""
-    options = {"--requests": requests, "--rate": per_second, "--stage": stage_list}
-    given = [name for name, value in options.items() if value is not None]
-    if len(given) > 1:
-        raise ConfigurationError(f"{' and '.join(given)} exclude each other: name one")
-    return given[0] if given else None

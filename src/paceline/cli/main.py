@@ -17,6 +17,11 @@ _COMMANDS = {
     "call": ("paceline.cli.call", "Benchmark a Python callable."),
     "http": ("paceline.cli.http", "Load an HTTP endpoint."),
     "run": ("paceline.cli.run", "Let virtual users go through the scenarios of a Python file."),
+    "history": ("paceline.cli.history", "Keep sessions over months, find where a test became slower."),
+    "duet": ("paceline.cli.duet", "Did it get slower? Base and candidate side by side, on this machine."),
+    "doctor": ("paceline.cli.doctor", "Is this machine fit to measure on?"),
+    "compare": ("paceline.cli.compare", "Did it get slower? Two files of results, test by test."),
+    "baseline": ("paceline.cli.baseline", "Look into a baseline, or move its reference."),
     "report": ("paceline.cli.report", "Show a results file, or the journal of a run that was cut off."),
 }
 

@@ -5,7 +5,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -13,18 +13,22 @@ import click
 from paceline.campaign.suite import is_whole
 from paceline.cli.display import Progress, show, show_report
 from paceline.cli.exit_codes import exit_code_of
+from paceline.cli.options import OutputOptions
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import ConfigurationError, OutputError, PacelineError, PacelineWarning
 from paceline.core.redaction import HIDDEN, redact
 from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
+from paceline.report.document import document_of
 from paceline.report.text import printable
-from paceline.store.baselines import load_baseline
+from paceline.store.baselines import load_own_baseline
 from paceline.store.codec import encode_results
-from paceline.store.files import check_writable
+from paceline.store.files import check_writable, write_atomically
+from paceline.store.history import append, opened
 from paceline.store.journal import Journal, new_journal, newest_journal
 from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.revision import current_revision
 
 _STDOUT = Path("-")
 # What may differ between a command that was cut off and the one that goes on with it.
@@ -33,19 +37,6 @@ _NOT_PART_OF_THE_WORK = frozenset({"--resume", "-q", "--quiet", "--no-color", "-
 # Options whose values are credentials, or may be: user and password, token, headers.
 _BEFORE_CREDENTIALS = re.compile(r"--user|--bearer|--header|-[A-Za-z]*[uH]")
 _ATTACHED = re.compile(r"(?:--user|--bearer|--header)=|-[uH](?=.)")
-
-
-@dataclass(frozen=True)
-class OutputOptions:
-    """Where results go; the fields are the options of the same names."""
-
-    baseline: Path | None = None
-    save_baseline: Path | None = None
-    json_file: Path | None = None
-    strict: bool = False
-    resume: bool = False
-    quiet: bool = False
-    no_color: bool = False
 
 
 def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Progress], None]) -> int:
@@ -63,6 +54,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
         BaselineError: the baseline is none.
     """
     options = _checked(options)
+    folder = Path.cwd()  # of the code that is measured, which may go elsewhere
     progress = Progress(quiet=options.quiet)
     command = " ".join(without_credentials(word for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK))
     journal, finished = _journal(command, options)
@@ -82,6 +74,8 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
             try:
                 if options.baseline is not None:
                     framework.load_baseline(options.baseline)
+                if options.save_baseline is not None:
+                    framework.calibrate()
                 work(framework, progress)
             except (KeyboardInterrupt, PacelineError) as error:
                 stopped_by = error
@@ -89,7 +83,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
                 progress.clear()
             # Whatever ended the work: what was measured is shown and saved. Where nothing was, files stay as they are.
             if framework.results:
-                _show_and_save(framework, options)
+                _show_and_save(framework, options, folder)
             clean = stopped_by is None
         finally:
             measured = any(result.metrics.iterations for result in (*framework.results, *finished))
@@ -117,24 +111,39 @@ def _checked(options: OutputOptions) -> OutputOptions:
     """The options with absolute paths, for the operation may change the folder; nothing is left to fail later.
 
     Raises:
-        OutputError: a file cannot be written.
+        OutputError: a file or the history cannot be written.
         BaselineError: the file to add to is no baseline.
+        FileFormatError: the history is none.
         ConfigurationError: two outputs have one path.
     """
     to_stdout = options.json_file == _STDOUT
-    baseline, saved, results = (
+    baseline, saved, results, junit = (
         None if path is None else Path(os.path.abspath(path))  # noqa: PTH100  # links are followed when written
-        for path in (options.baseline, options.save_baseline, None if to_stdout else options.json_file)
+        for path in (options.baseline, options.save_baseline, None if to_stdout else options.json_file, options.junit)
     )
-    if saved is not None and saved == results:
-        raise ConfigurationError(f"--json and --save-baseline both name {saved}: give each a file of its own")
-    for path in (saved, results):
-        if path is not None:
-            check_writable(path)
+    written: dict[Path, str] = {}
+    for option, path in (("--json", results), ("--junit", junit), ("--save-baseline", saved)):
+        if path is None:
+            continue
+        if path in written:
+            raise ConfigurationError(f"{written[path]} and {option} both name {path}: give each a file of its own")
+        written[path] = option
+        check_writable(path)
     if saved is not None and saved.exists():
-        load_baseline(saved)
+        load_own_baseline(saved)
+    history = options.history
+    if history is not None and "://" not in history:
+        history = os.path.abspath(history)  # noqa: PTH100  # likewise
+    if history is not None:
+        with opened(history, write=True, create=True):
+            pass  # that it can be written shows before anything is measured
     return replace(
-        options, baseline=baseline, save_baseline=saved, json_file=options.json_file if to_stdout else results
+        options,
+        baseline=baseline,
+        save_baseline=saved,
+        json_file=options.json_file if to_stdout else results,
+        junit=junit,
+        history=history,
     )
 
 
@@ -157,15 +166,25 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
         return None, ()
 
 
-def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions) -> None:
+def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions, folder: Path) -> None:
     if not options.quiet and options.json_file != _STDOUT:
         show_report(framework.generate_report(), no_color=options.no_color)
     if options.json_file == _STDOUT:
         show(encode_results(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now())))
     elif options.json_file is not None:
         framework.export_json(options.json_file)
+    if options.junit is not None:
+        from paceline.report.junit import render_junit
+
+        document = document_of(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now()))
+        write_atomically(options.junit, render_junit(document))
     if options.save_baseline is not None:
         framework.save_baseline(options.save_baseline)
+    if options.history is not None:
+        revision = current_revision(folder)
+        added = append(options.history, framework.results, branch=revision.branch, commit=revision.commit)
+        if not options.quiet:
+            _say(f"{counted(added.added, 'session')} added to the history; 'paceline history trend TEST' shows it")
 
 
 def _close(journal: Journal | None, *, measured: bool, clean: bool) -> None:

@@ -1,8 +1,10 @@
 """Options that several commands share, and how their values are read."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -25,6 +27,20 @@ def duration(_: click.Context, parameter: click.Parameter, text: str | None) -> 
     return seconds
 
 
+def percentage(_: click.Context, parameter: click.Parameter, text: str) -> float:
+    """Callback of an option such as ``5%``: a share. The sign is asked for: 0.05 and 5 could mean one thing or two."""
+    number, sign = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        share = float(number) / 100
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no percentage such as 2%", param=parameter) from error
+    if not sign:
+        raise click.BadParameter(f"{text!r} is to be written as a percentage, such as 2%", param=parameter)
+    if not 0 < share < 1:
+        raise click.BadParameter(f"{text!r} is not between 0 and 100 %", param=parameter)
+    return share
+
+
 def whole_numbers(_: click.Context, parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
     """Callback of an option such as ``1,5,10``: whole numbers above 0."""
     if text is None:
@@ -41,10 +57,28 @@ def whole_numbers(_: click.Context, parameter: click.Parameter, text: str | None
 FILE = click.Path(path_type=Path)
 
 
+@dataclass(frozen=True)
+class OutputOptions:
+    """Where results go; the fields are the options of the same names."""
+
+    baseline: Path | None = None
+    save_baseline: Path | None = None
+    json_file: Path | None = None
+    junit: Path | None = None
+    history: str | None = None
+    strict: bool = False
+    resume: bool = False
+    quiet: bool = False
+    no_color: bool = False
+
+
 def output_options(command: _Command) -> _Command:
-    """What every measuring command can be told about its results, and :func:`display_options`."""
-    return with_options(
-        display_options(command),
+    """What every measuring command can be told about its results, and :func:`display_options`.
+
+    ``command`` gets the limits as ``thresholds`` and the rest as ``output``, an :class:`OutputOptions`.
+    """
+    return packed(
+        display_options(command), "output", OutputOptions,
         click.option(
             "-t", "--threshold", "thresholds", multiple=True, metavar="EXPR",
             help="Limit that must hold, such as 'p(95)<500' or 'error_rate<1%'. Repeatable.",
@@ -52,6 +86,11 @@ def output_options(command: _Command) -> _Command:
         click.option("--baseline", type=FILE, metavar="FILE", help="Compare with the sessions stored in FILE."),
         click.option("--save-baseline", type=FILE, metavar="FILE", help="Add this session to FILE."),
         click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write all results to FILE ('-': stdout)."),
+        click.option("--junit", type=FILE, metavar="FILE", help="Write all results to FILE as JUnit XML."),
+        click.option(
+            "--history", is_flag=False, flag_value=str(Path(".paceline", "history.db")), metavar="[URL]",
+            help="Add this session to the history that 'paceline history' shows.",
+        ),
         click.option("--strict", is_flag=True, help="A warning or an inconclusive comparison is exit code 6."),
         click.option("--resume", is_flag=True, help="Go on where the same command was cut off."),
     )  # fmt: skip
@@ -65,6 +104,20 @@ def display_options(command: _Command) -> _Command:
         click.option("--no-color", is_flag=True, help="No colours (also: NO_COLOR in the environment)."),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
     )
+
+
+def packed(
+    command: _Command, name: str, kind: Callable[..., Any], *options: Callable[[_Command], _Command]
+) -> _Command:
+    """``command`` with ``options``, whose values it gets as one argument ``name``: a ``kind``, a dataclass of them."""
+    own = [field.name for field in fields(cast("Any", kind))]
+
+    @wraps(command)
+    def packing(*args: Any, **given: Any) -> Any:  # noqa: ANN401  # whatever the command takes and returns
+        values = {each: given.pop(each) for each in own}
+        return command(*args, **given, **{name: kind(**values)})
+
+    return with_options(cast("_Command", packing), *options)
 
 
 def with_options(command: _Command, *options: Callable[[_Command], _Command]) -> _Command:

@@ -8,9 +8,9 @@ import click
 
 from paceline.campaign.load import load_request
 from paceline.cli.display import Progress
-from paceline.cli.load_options import StageList, load_options, workload_of
-from paceline.cli.measuring import OutputOptions, measure
-from paceline.cli.options import output_options
+from paceline.cli.load_options import LoadOptions, load_options
+from paceline.cli.measuring import measure
+from paceline.cli.options import OutputOptions, output_options
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest
 from paceline.framework import PerformanceTestFramework
@@ -25,30 +25,17 @@ from paceline.workload.models import FixedIterations, Workload
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-s", "--scenario", "names", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
 @click.option("-c", "--users", type=int, metavar="N", help="Virtual users, instead of the scenario's own load.")
+@click.option("--no-probe", is_flag=True, help="No second, independent client beside a load of 5 s and more.")
 @load_options
 @output_options
 def command(
     file: Path,
     names: tuple[str, ...],
     users: int | None,
-    duration_s: float | None,
-    requests: int | None,
-    per_second: float | None,
-    poisson: bool,
-    stage_list: StageList | None,
-    think_time_s: float | None,
-    max_in_flight: int | None,
-    warmup_s: float | None,
-    seed: int,
-    target_pids: tuple[int, ...],
+    load: LoadOptions,
+    no_probe: bool,
     thresholds: tuple[str, ...],
-    baseline: Path | None,
-    save_baseline: Path | None,
-    json_file: Path | None,
-    strict: bool,
-    resume: bool,
-    quiet: bool,
-    no_color: bool,
+    output: OutputOptions,
     debug: bool,
 ) -> int:
     """Let virtual users go through the scenarios of a Python file, one scenario after the other.
@@ -62,25 +49,15 @@ def command(
     (iterations) put another load in their place.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
-    load = (requests, per_second, stage_list, think_time_s, max_in_flight)
-    is_new = poisson or any(each is not None for each in load)
-
-    def workload(scenario: Scenario) -> Workload:
-        if is_new:
-            return workload_of(users, duration_s, *load, seed, poisson=poisson)
-        return _own_load(scenario, users, duration_s)
-
-    runs = [
-        _run_of(file, scenario, workload(scenario), thresholds, warmup_s, target_pids)
-        for scenario in _chosen(file, names)
-    ]
+    probe = False if no_probe else None
+    runs = [_run_of(file, scenario, users, load, thresholds, probe=probe) for scenario in _chosen(file, names)]
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         for request, threshold in runs:
             progress.announce(f"{request.name}: starting the users and warming up")
             framework.run(request, threshold)
 
-    return measure(OutputOptions(baseline, save_baseline, json_file, strict, resume, quiet, no_color), work)
+    return measure(output, work)
 
 
 def _chosen(file: Path, names: tuple[str, ...]) -> list[Scenario]:
@@ -99,7 +76,7 @@ def _own_load(scenario: Scenario, users: int | None, duration_s: float | None) -
     """
     own = scenario.workload
     if own is None or (users is None and duration_s is None):
-        return own or workload_of(users, duration_s, None, None, None, None, None, 0, poisson=False)
+        return own or LoadOptions(duration_s).workload(users)
     changes: dict[str, Any] = {}
     if users is not None:
         changes["workers" if isinstance(own, FixedIterations) else "users"] = users
@@ -117,20 +94,22 @@ def _own_load(scenario: Scenario, users: int | None, duration_s: float | None) -
 def _run_of(
     file: Path,
     scenario: Scenario,
-    workload: Workload,
+    users: int | None,
+    load: LoadOptions,
     thresholds: tuple[str, ...],
-    warmup_s: float | None,
-    target_pids: tuple[int, ...],
+    *,
+    probe: bool | None,
 ) -> tuple[RunRequest, PerformanceThreshold | None]:
     """A scenario's run and limits: its own, and what the options say."""
     request = load_request(
         str(scenario.name),
         # The users live in a process of their own, which loads the file again.
         FileScenario(str(file), str(scenario.name), scenario.text),
-        workload,
+        load.workload(users) if load.is_whole else _own_load(scenario, users, load.duration_s),
         {},
-        warmup_s=scenario.warmup_s if warmup_s is None else warmup_s,
-        target_pids=target_pids,
+        warmup_s=scenario.warmup_s if load.warmup_s is None else load.warmup_s,
+        target_pids=load.target_pids,
+        probe=probe,
         own_process=True,
     )
     if not thresholds:

@@ -6,8 +6,8 @@ import click
 
 from paceline.cli.display import Progress, show_lines
 from paceline.cli.exit_codes import ExitCode
-from paceline.cli.measuring import OutputOptions, measure
-from paceline.cli.options import FILE, display_options
+from paceline.cli.measuring import measure
+from paceline.cli.options import FILE, OutputOptions, display_options
 from paceline.demo.tour import run_demo
 from paceline.framework import PerformanceTestFramework
 

@@ -5,19 +5,19 @@ from typing import Any
 import click
 import pytest
 
-from paceline.cli.http import _body, _credentials, _header
-from paceline.cli.load_options import rate, stages, workload_of
+from paceline.cli.http_options import _body, _credentials, header
+from paceline.cli.load_options import LoadOptions, rate, stages
 from paceline.core.errors import ConfigurationError
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 CONTEXT = click.Context(click.Command("http"))
 OPTION = click.Option(["--rate"])
-NONE: dict[str, Any] = {
-    "users": None, "duration_s": None, "requests": None, "per_second": None, "stage_list": None, "think_time_s": None,
-    "max_in_flight": None, "seed": 7, "poisson": False,
-}  # fmt: skip
 RATES = ("rate", ((10.0, 100.0), (5.0, 0.0)))
 USERS = ("users", ((10.0, 20.0),))
+
+
+def _workload(users: int | None = None, **options: Any) -> Workload:
+    return LoadOptions(seed=7, **options).workload(users)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,26 @@ USERS = ("users", ((10.0, 20.0),))
     ],
 )
 def test_workload(options: dict[str, Any], workload: Workload) -> None:
-    assert workload_of(**{**NONE, **options}) == workload
+    assert _workload(**options) == workload
+
+
+@pytest.mark.parametrize(
+    ("options", "is_whole", "warmup_s"),
+    [
+        ({}, False, 1.0),
+        ({"duration_s": 3.0, "warmup_s": 0.0, "seed": 1}, False, 0.0),
+        ({"poisson": True}, True, 1.0),
+        ({"think_time_s": 0.1}, True, 1.0),
+        ({"max_in_flight": 1}, True, 1.0),
+        ({"requests": 5}, True, 0.0),
+        ({"requests": 5, "warmup_s": 2.0}, True, 2.0),
+        ({"stage_list": USERS}, True, 1.0),
+        ({"per_second": 5.0}, True, 1.0),
+    ],
+)
+def test_a_load_of_its_own_and_its_warm_up(options: dict[str, Any], warmup_s: float, *, is_whole: bool) -> None:
+    load = LoadOptions(**options)
+    assert (load.is_whole, load.warmup_or_default_s) == (is_whole, warmup_s)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +82,7 @@ def test_workload(options: dict[str, Any], workload: Workload) -> None:
 )
 def test_contradictions_are_named(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        workload_of(**{**NONE, **options})
+        _workload(**options)
 
 
 @pytest.mark.parametrize(
@@ -130,10 +149,10 @@ def test_bodies_that_are_none(arguments: Any, said: str) -> None:
 
 
 def test_headers_and_credentials() -> None:
-    assert _header("X-Trace:  a:b ") == ("X-Trace", "a:b")
+    assert header("X-Trace:  a:b ") == ("X-Trace", "a:b")
     assert _credentials(None) is None
     assert _credentials("ann:s3:cret") == ("ann", "s3:cret")
-    for reads in (_header, _credentials):
+    for reads in (header, _credentials):
         with pytest.raises(ConfigurationError) as caught:
             reads("s3cret")
         assert "s3cret" not in str(caught.value)
