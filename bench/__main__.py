@@ -6,7 +6,7 @@ The exit code is 0 whatever the figures are: they are for reading. Only a bench 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import batches, concurrent, imports, loops, recorder, report
+from bench import batches, concurrent, imports, loops, plugin, recorder, report
 from bench.figure import HEADINGS, Figure, row
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "concurrent": concurrent.figures,
     "imports": imports.figures,
     "report": report.figures,
+    "plugin": plugin.figures,
 }
 
 

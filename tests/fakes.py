@@ -105,6 +105,7 @@ def make_load(
     users: int = 10,
     dropped: int = 0,
     plan: str | None = None,
+    think_time_s: float | None = 0.0,
     execution: Execution = Execution.CONNECTIONS,
     **changes: Any,
 ) -> RunRecord:
@@ -129,6 +130,7 @@ def make_load(
         open_loop=open_loop,
         warmup_s=1.0,
         target="GET http://localhost:8000/records/7",
+        think_time_s=think_time_s,
     )
     record = make_record(
         samples_ns, keep_samples=False, definition=definition, elapsed_ns=elapsed_ns, window_ns=elapsed_ns, load=load

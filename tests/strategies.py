@@ -69,9 +69,9 @@ def loads(names: st.SearchStrategy[str]) -> st.SearchStrategy[LoadRecord]:
         own_process=st.booleans(),
         arrivals=st.none() | arrivals,
         traffic=st.none() | traffics,
-        parts=st.lists(st.builds(Part, names, counts, latencies), max_size=3).map(tuple),
+        parts=st.lists(st.builds(Part, names, counts, latencies, st.none() | latencies), max_size=3).map(tuple),
         iterations=st.none() | naturals,
-        probe=st.none() | st.builds(Probe, percents, counts, latencies, latencies),
+        probe=st.none() | st.builds(Probe, percents, counts, latencies, latencies, latencies, names),
     )
 
 
@@ -136,6 +136,7 @@ definitions = st.builds(
     open_loop=st.booleans(),
     warmup_s=st.floats(0, 1e6),
     target=st.text(max_size=20),
+    think_time_s=st.none() | st.floats(0, 1e6),
 )
 
 

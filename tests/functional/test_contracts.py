@@ -53,6 +53,7 @@ LAYERS = "Imports point down"
 CYCLES = "No cycles among siblings"
 ROOMS = "Deciding and showing never reach measuring"
 NO_IO = "Data and decisions know no I/O library"
+NO_PYTEST = "Only the plugin knows pytest"
 
 PLANTED = [
     (LAYERS, "paceline/stats/summary.py", "from paceline.records import outcome", "paceline.stats.summary"),
@@ -63,6 +64,8 @@ PLANTED = [
     (ROOMS, "paceline/report/text.py", "from paceline.sysmon import sampler", "paceline.report.text"),
     (NO_IO, "paceline/records/recorder.py", "def f() -> None:\n    import psutil", "psutil"),
     (NO_IO, "paceline/core/units.py", "import rich", "rich"),
+    (LAYERS, "paceline/cli/options.py", "from paceline.pytest_plugin import options", "paceline.cli"),  # siblings
+    (NO_PYTEST, "paceline/framework.py", "import pytest", "pytest"),
 ]
 
 

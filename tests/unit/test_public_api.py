@@ -19,6 +19,7 @@ NAMES = [
     "ClosedLoop",
     "ConfigurationError",
     "ConstantRate",
+    "DuetResult",
     "FileFormatError",
     "Finding",
     "HttpRequest",
@@ -39,6 +40,7 @@ NAMES = [
     "TestStatus",
     "TestType",
     "User",
+    "Verdict",
     "WsgiTarget",
     "__version__",
 ]
