@@ -350,6 +350,14 @@ def test_a_second_run_appends_pairs_of_the_same_code_and_of_no_other(shop: Repos
     other = shop.duet(*words, "--append", str(first))
     assert other.returncode == 4
     assert "is to be measured anew" in other.stderr
+    edited = tmp_path / "edited.json"
+    pairs = document["duets"]["records"][0]["pairs"]
+    for forged in ([], pairs * 2, [*pairs[:-1], {**pairs[-1], "calls_per_epoch": 3}]):
+        document["duets"]["records"][0]["pairs"] = forged
+        edited.write_text(json.dumps(document))
+        refused = shop.duet(*words, "--append", str(edited))
+        assert refused.returncode == 4
+        assert "contradict each other" in refused.stderr
     wrong = shop.duet("HEAD", "--call", "prices:other", "--append", str(second))
     assert wrong.returncode == 4
     assert "holds duets of prices:total" in wrong.stderr

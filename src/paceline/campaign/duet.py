@@ -171,6 +171,11 @@ class _Duet:
 
     def _go_on(self, record: DuetRecord) -> None:
         self._check_same(record.fingerprint.key == self._fingerprint.key, record, "another machine or interpreter")
+        if not are_sound(record.pairs):
+            raise ConfigurationError(
+                f"the pairs to go on with contradict each other: {record.name} is to be measured anew, as its file was "
+                "changed by hand"
+            )
         for then, now in ((record.base, self._base), (record.candidate, self._candidate)):
             is_same = (then.label, then.detail) == (now.label, now.detail)
             self._check_same(is_same, record, f"{then.label} {then.detail}, and this is {now.label} {now.detail}")
@@ -307,6 +312,13 @@ class _Duet:
             fingerprint=self._fingerprint,
             metadata=self._plan.metadata or {},
         )
+
+
+def are_sound(pairs: Sequence[Pair]) -> bool:
+    """Whether these can be the pairs of one test: some, each once, all of the same size."""
+    sizes = {(pair.calls_per_epoch, len(pair.base.epoch_ns), len(pair.candidate.epoch_ns)) for pair in pairs}
+    numbers = {pair.number for pair in pairs}
+    return len(sizes) == 1 and len(numbers) == len(pairs) and min(min(size) for size in sizes) > 0
 
 
 def same_code(checkout: Path, copies: Sequence[Path | None], sources: Sequence[Sources]) -> str | None:
