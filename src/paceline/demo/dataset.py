@@ -38,7 +38,7 @@ RECORD_BY_ID = "SELECT id, customer_id, category, created_on, amount_cents, note
 NEWEST_OF_CUSTOMER = (
     "SELECT id, category, created_on, amount_cents FROM records WHERE customer_id = ? ORDER BY id DESC LIMIT 20"
 )
-SEARCH_NOTES = "SELECT count(*), sum(amount_cents) FROM records WHERE note LIKE ?"
+SEARCH_NOTES = "SELECT count(*), sum(amount_cents) FROM records WHERE note LIKE :pattern"
 CUSTOMER_YEAR = (
     "SELECT substr(created_on, 1, 7) AS month, count(*), sum(amount_cents), max(amount_cents) FROM records "
     "WHERE customer_id = ? AND category = ? AND created_on BETWEEN ? AND ? GROUP BY month ORDER BY month"

@@ -1,10 +1,10 @@
 """Runs a command and makes sure that it does not outlive whoever asked for it.
 
-``python -m paceline.demo.guard --workspace DIR -- COMMAND...``. A process that is killed with SIGKILL
+``python -m paceline.demo.guard [--workspace DIR] -- COMMAND...``. A process that is killed with SIGKILL
 cannot stop its children. But the system closes its pipes: the guard reads one that its parent holds open, and
 the end of that file means that the parent is gone, however it went. Then the guard stops the command and
-removes the workspace, as nobody else is left to do it. SIGTERM and SIGINT stop the command and leave the
-workspace alone.
+removes the workspace that it was given, as nobody else is left to do it. SIGTERM and SIGINT stop the command
+and leave the workspace alone.
 """
 
 import argparse
@@ -28,10 +28,10 @@ class Guard:
 
     Args:
         command: what to run; it inherits standard output and standard error.
-        workspace: directory to remove when the parent is gone.
+        workspace: directory to remove when the parent is gone, or None.
     """
 
-    def __init__(self, command: Sequence[str], workspace: Path) -> None:
+    def __init__(self, command: Sequence[str], workspace: Path | None) -> None:
         self._command = list(command)
         self._workspace = workspace
         self._child: subprocess.Popen[bytes] | None = None
@@ -51,8 +51,8 @@ class Guard:
             self._stop()
         threading.Thread(target=self._await_end_of_parent, daemon=True).start()
         code = self._child.wait()
-        if self._orphaned:
-            # Errors are ignored because a second guard may be removing the same files.
+        if self._orphaned and self._workspace is not None:
+            # Errors are ignored because another server may still be ending in it.
             shutil.rmtree(self._workspace, ignore_errors=True)
         return code if code >= 0 else _SIGNALLED - code
 
@@ -76,7 +76,7 @@ class Guard:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run the command; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m paceline.demo.guard")
-    parser.add_argument("--workspace", type=Path, required=True, help="removed when the parent process is gone")
+    parser.add_argument("--workspace", type=Path, help="removed when the parent process is gone")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args(arguments)
     return Guard(options.command, options.workspace).run()

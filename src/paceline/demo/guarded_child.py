@@ -29,9 +29,11 @@ class GuardedChild:
     Args:
         name: of the server, for messages.
         command: program and arguments.
-        workspace: directory for the log; removed by the guard if this process is killed.
+        workspace: directory for the log.
         clock: where the time comes from.
         ready_within_s: how long it may take to get ready.
+        removes: whether the guard removes ``workspace`` if this process is killed. One guard only: a second one
+            might come so late that another demo has made its own under the same name.
 
     Raises:
         MeasurementError: it cannot be started.
@@ -44,12 +46,15 @@ class GuardedChild:
         workspace: Path,
         clock: Clock,
         ready_within_s: float = READY_WITHIN_S,
+        *,
+        removes: bool = False,
     ) -> None:
         self._name = name
         self._clock = clock
         self._ready_within_s = ready_within_s
         self._log_path = workspace / f"{name.replace(' ', '-')}.log"
-        guard = [sys.executable, "-m", "paceline.demo.guard", "--workspace", str(workspace), "--", *command]
+        removal = ["--workspace", str(workspace)] if removes else []
+        guard = [sys.executable, "-m", "paceline.demo.guard", *removal, "--", *command]
         try:
             # Appending, because a server may open the same file for its own log.
             with self._log_path.open("ab") as log:

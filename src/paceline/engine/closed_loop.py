@@ -8,6 +8,7 @@ from paceline.core.clock import Clock
 from paceline.engine.drive import Checkpoint, Load, nothing
 from paceline.engine.lanes_drive import LanesDrive
 from paceline.records.exchanges import Exchanges
+from paceline.records.outcome import AttemptEnd
 from paceline.targets.lanes import Lane, Lanes
 from paceline.workload.arrivals import users_at
 from paceline.workload.models import Stages
@@ -42,6 +43,8 @@ class ClosedLoopDrive(LanesDrive):
         self._starts_append = log.starts_s.append
         self._ends_append = log.ends_s.append
         self._parts_append = log.parts.append
+        self._marked_append = log.marked.append
+        self._marks_append = log.marks.append
 
     def begin(self) -> None:
         """The window starts now."""
@@ -82,6 +85,24 @@ class ClosedLoopDrive(LanesDrive):
         append(end_s)
         append = self._starts_append
         append(start_s)
+        if end_s < self._free_until_s:
+            lane.begin()
+        elif end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:
+            self._left -= 1
+            lane.begin()
+        else:
+            self.released(lane)
+
+    def marked(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd) -> None:
+        """From a lane: an attempt ended ok in another way than is usual there."""
+        append = self._ends_append
+        append(end_s)
+        append = self._starts_append
+        append(start_s)
+        mark = self._marked_append
+        mark(len(self.log.ends_s) - 1)
+        note = self._marks_append
+        note(end)
         if end_s < self._free_until_s:
             lane.begin()
         elif end_s < self._until_s and self._left > 0 and self._busy <= self._active and not self._think_time_s:

@@ -16,7 +16,7 @@ from paceline.records.load import LoadRecord
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Recorder
 from paceline.stats.summary import Moments
-from paceline.targets.lanes import Lane, Lanes
+from paceline.targets.lanes import Lane, Lanes, MarkingLanes
 
 _TICK_S = 0.1
 _MOST_NS = (1 << 63) - 1
@@ -53,7 +53,8 @@ class LanesDrive(Drive):
     ) -> None:
         self.lanes = lanes
         self.ready = ready
-        self.log = Exchanges()
+        self._usual = lanes.usual_end if isinstance(lanes, MarkingLanes) else AttemptEnd.OK
+        self.log = Exchanges(self._usual)
         self.iterations = 0
         self._several = len(lanes.part_names) > 1 or lanes.scenario
         self._cpu_percent: list[float] = []
@@ -161,6 +162,11 @@ class LanesDrive(Drive):
             self._cpu_percent.append(round(100 * (used_s - cpu_s) / (now_s - since_s), 1))
             self._cpu_mark = (now_s, used_s)
 
+    @property
+    def cpu_percent_now(self) -> float | None:
+        """Of this thread in the last whole second; None before there was one."""
+        return self._cpu_percent[-1] if self._cpu_percent else None
+
     # What lanes say.
 
     def part(self, number: int) -> None:
@@ -175,6 +181,13 @@ class LanesDrive(Drive):
     def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
         """From a lane: an attempt ended ok."""
         self.write_down(lane, start_s, end_s)
+        self.released(lane)
+
+    def marked(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd) -> None:
+        """From a lane: an attempt ended ok in another way than is usual there."""
+        self.write_down(lane, start_s, end_s)
+        self.log.marked.append(len(self.log.ends_s) - 1)
+        self.log.marks.append(end)
         self.released(lane)
 
     def failed(
@@ -206,7 +219,7 @@ class LanesDrive(Drive):
     def noted(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str) -> None:
         """From a lane: an attempt ended, and the lane goes on."""
         self.write_down(lane, start_s, end_s)
-        if end is not AttemptEnd.OK:
+        if end is not self._usual:
             self.log.marked.append(len(self.log.ends_s) - 1)
             self.log.marks.append(end)
             if end in {AttemptEnd.ERROR, AttemptEnd.TIMEOUT}:
@@ -233,7 +246,7 @@ class LanesDrive(Drive):
         self.exchanges.fold(self._taken())
 
     def _taken(self) -> Exchanges:
-        log, self.log = self.log, Exchanges()
+        log, self.log = self.log, Exchanges(self._usual)
         self.relog(self.log)
         return log
 
@@ -298,4 +311,5 @@ def load_now(drive: Drive, now_s: float) -> LoadNow | None:
         errors=counts.errors + counts.timeouts,
         in_flight=drive.in_flight,
         latency=Latency(Moments(histogram.count, minimum=0, maximum=_MOST_NS), histogram, None),
+        cpu_percent=drive.cpu_percent_now,
     )

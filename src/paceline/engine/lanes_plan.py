@@ -12,6 +12,7 @@ from paceline.engine.request import RunRequest
 from paceline.targets.call import CallTarget
 from paceline.targets.lanes import Lane, Lanes
 from paceline.targets.replay import LearningLanes, Sample
+from paceline.targets.witness import Witness, Witnessed
 from paceline.workload.arrivals import arrivals, warmup_of
 from paceline.workload.models import ClosedLoop, FixedIterations, Stages, Workload, has_arrivals
 
@@ -35,6 +36,11 @@ class LanesPlan:
             MeasurementError: not one can be made ready.
         """
         self._ready = await self._lanes.open(self._request.workers)
+
+    @property
+    def witness(self) -> Witness | None:
+        """The lanes' own, where they have one."""
+        return self._lanes.witness if isinstance(self._lanes, Witnessed) else None
 
     def learn(self) -> None:
         """Find out what a probe could send, where nobody knows before it is sent."""

@@ -1,9 +1,11 @@
 """What is observed around the attempts of a measured window: system, garbage collector, own CPU time."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from paceline.core.clock import Clock, utc_text
 from paceline.engine.collections_watch import CollectionsWatch
+from paceline.engine.request import LoadNow
 from paceline.records.resources import SystemUsage
 from paceline.records.run_record import Collections
 from paceline.sysmon.sampler import Sampler
@@ -63,6 +65,12 @@ class Observation:
         self._collections_watch.start()
         self.started_at = utc_text(self._clock.utc_now())
         self._opened_at_cpu_s = self._clock.cpu_s()
+
+    def with_targets(self, load: LoadNow | None) -> LoadNow | None:
+        """``load`` with the CPU of the targets, where they are sampled here."""
+        if load is None or self._sampler is None:
+            return load
+        return replace(load, targets_cpu_percent=self._sampler.targets_now())
 
     def close(self) -> None:
         """The window is over; what was observed can be read now."""

@@ -194,7 +194,8 @@ class _Offloaded:
     def _take(self, message: Message) -> None:
         match message:
             case Progress():
-                self._observer.progress(self._request.name, message.share, message.attempts, message.load)
+                load = self._observation.with_targets(message.load)
+                self._observer.progress(self._request.name, message.share, message.attempts, load)
             case Window():
                 self._take_window(message)
             case Learned():

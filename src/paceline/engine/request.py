@@ -32,6 +32,8 @@ class LoadNow:
         errors: errors and timeouts so far.
         in_flight: attempts under way, and arrivals that wait.
         latency: of the last second or so.
+        cpu_percent: of the generating thread in the last whole second; None before there was one.
+        targets_cpu_percent: pid and CPU of each process that is observed besides, over the last second or so.
     """
 
     elapsed_s: float
@@ -39,6 +41,8 @@ class LoadNow:
     errors: int
     in_flight: int
     latency: Latency
+    cpu_percent: float | None = None
+    targets_cpu_percent: tuple[tuple[int, float | None], ...] = ()
 
 
 class Observer(Protocol):
@@ -185,7 +189,7 @@ class RunRequest:
             plan=describe(workload) if self.uses_lanes else "",
             open_loop=has_arrivals(workload),
             warmup_s=self.warmup_s,
-            target="" if isinstance(self.target, CallTarget) else self.target.text,
+            target=self.target.text,
             think_time_s=workload.think_time_s if isinstance(workload, ClosedLoop) else None,
             runs=1 if self.fresh is None else self.fresh.runs,
             epochs=self.epochs,

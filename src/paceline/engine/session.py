@@ -20,12 +20,15 @@ from paceline.engine.observation import Observation
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.engine.tasks import TasksDrive
 from paceline.engine.threads import ThreadsDrive
+from paceline.records.cache import CacheRecord
 from paceline.records.error_log import ErrorGroup, ErrorLog
+from paceline.records.recorder import Recorder
 from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
 from paceline.targets.call import CallTarget
-from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, FixedIterations
+from paceline.targets.witness import Expecting, Witness
+from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, FixedIterations, has_arrivals
 
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
 _PROGRESS_S = 0.5
@@ -58,6 +61,7 @@ class Session:
         self._lanes: LanesPlan | None = None
         target = request.target
         self._around = target if isinstance(target, CallTarget) else request
+        self._witness: Witness | None = target.witness if isinstance(target, CallTarget) else None
         self._warmup: Drive | None = None
         self._measured: Drive | None = None
         self._warmup_cut_ns: int | None = None
@@ -78,6 +82,7 @@ class Session:
 
     def set_up(self) -> None:
         """Call ``setup``."""
+        self._tell_expected()
         with could_not_run("setup"):
             if self._around.setup is not None:
                 self._around.setup()
@@ -96,9 +101,12 @@ class Session:
         """Make the run on this thread."""
         self.set_up()
         try:
-            for drive in self.drives():
-                assert isinstance(drive, CallerDrive | ThreadsDrive)
-                drive.run()
+            for step in self.steps():
+                if not isinstance(step, Drive):
+                    step()
+                    continue
+                assert isinstance(step, CallerDrive | ThreadsDrive)
+                step.run()
         finally:
             self._crew.dismiss()
             self.tear_down()
@@ -110,20 +118,30 @@ class Session:
         self._event_loop = type(self._loop).__module__
         if self.stopped_by is not None and self._task is not None:
             self._task.cancel()  # interrupted from outside before there was a task to cancel
+        self._tell_expected()
         with could_not_run("setup"):
             await acall(self._around.setup)
         try:
             if self._request.uses_lanes:
                 self._lanes = LanesPlan(self._request, self._clock)
                 await self._lanes.open()
+                self._witness = self._witness or self._lanes.witness
                 if self._request.probe_per_second:
                     self._lanes.learn()
-            for drive in self.drives():
-                assert isinstance(drive, TasksDrive | LanesDrive)
-                await drive.run()
+            for step in self.steps():
+                if not isinstance(step, Drive):
+                    await acall(step)
+                    continue
+                assert isinstance(step, TasksDrive | LanesDrive)
+                await step.run()
         finally:
             await self._wind_up(self._close_lanes)
             await self._wind_up(self._around.teardown)
+
+    def _tell_expected(self) -> None:
+        if isinstance(self._witness, Expecting):
+            arrives = self._request.uses_lanes and has_arrivals(self._request.workload)
+            self._witness.expect(None if arrives else self._request.workers)
 
     async def _close_lanes(self) -> None:
         if self._lanes is not None:
@@ -161,8 +179,8 @@ class Session:
 
     # The attempts.
 
-    def drives(self) -> Generator[Drive, None, None]:
-        """Warm-up and measured windows, each to be run by whoever iterates."""
+    def steps(self) -> Generator[Drive | Callable[[], object], None, None]:
+        """Warm-up and measured windows, each to be run by whoever iterates, and what is to be called around them."""
         expected_s = None
         self._warmup = self._warmup_drive()
         if self._warmup is not None:
@@ -182,6 +200,8 @@ class Session:
                 self._on_epoch(self._record(self._measured))
             if self._request.fresh is not None:
                 gc.collect()  # what was left lying about would be collected inside the window
+            if self._witness is not None:
+                yield self._witness.begin
             self._measured = self._measured_drive(expected_s)
             self._observation.open(self._warmup_per_second())
             self._tell_learned()
@@ -190,6 +210,8 @@ class Session:
             finally:
                 self._observation.close()
                 self.stopped_by = self.stopped_by or self._measured.stopped_by
+            if self._witness is not None:
+                yield self._witness.end
             if self.stopped_by is not None or self._measured.abandoned:
                 return
 
@@ -266,6 +288,8 @@ class Session:
             raise KeyboardInterrupt
         now_s = self._clock.now_s()
         self._tell_learned()
+        if self._witness is not None:
+            self._witness.fold()
         if now_s - self._progress_at_s >= _PROGRESS_S:
             self._progress_at_s = now_s
             done = drive.attempts_made
@@ -273,7 +297,8 @@ class Session:
                 share = done / (drive.load.iterations * drive.load.calls_per_sample)
             else:
                 share = (now_s - drive.origin_s) / (drive.load.duration_s or 1.0)
-            self._observer.progress(self._request.name, min(share, 1.0), done, load_now(drive, now_s))
+            load = self._observation.with_targets(load_now(drive, now_s))
+            self._observer.progress(self._request.name, min(share, 1.0), done, load)
         if now_s - max(self._slice_at_s, drive.origin_s) >= _SLICE_S:
             self._slice_at_s = now_s
             self._observer.partial(self._record(drive, partial=True))
@@ -297,7 +322,7 @@ class Session:
         recorder = drive.snapshot() if partial else drive.recorder
         elapsed_s = drive.elapsed_until_s(recorder) if partial else drive.elapsed_s
         window_s, window_ok = (elapsed_s, recorder.counts.ok) if partial else drive.window()
-        return RunRecord(
+        record = RunRecord(
             name=request.name,
             test_type=request.test_type,
             definition=request.definition(self._calls_per_sample),
@@ -316,7 +341,9 @@ class Session:
             fingerprint=self._fingerprint,
             metadata=request.metadata,
             load=drive.load_record() if isinstance(drive, LanesDrive) else None,
+            cache=_cache(recorder),
         )
+        return record if self._witness is None or self._measured is None else self._witness.noted(record)
 
     def _circumstances(self, drive: Drive, *, partial: bool) -> Circumstances:
         warmup = self._warmup
@@ -333,6 +360,11 @@ class Session:
             event_loop=self._event_loop,
             foreign_loop=self.foreign_loop,
         )
+
+
+def _cache(recorder: Recorder) -> CacheRecord | None:
+    counts = recorder.counts
+    return CacheRecord(recorder.hits, recorder.misses) if counts.hits or counts.misses else None
 
 
 def _reason(stop: BaseException) -> str:

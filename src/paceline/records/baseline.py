@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
 from paceline.core.units import NS_PER_MS
+from paceline.records.database import Plan
 from paceline.records.metrics import PerformanceMetrics, metrics_of
 from paceline.records.quantities import (
     ERROR_RATE,
@@ -48,6 +49,7 @@ class BaselineSession:
         booted_at: when the machine was started, ISO 8601, UTC; None where that is not known.
         calibration_ns: of the calibration workload in that session; None where it was not run.
         reference: whether it belongs to the level that later sessions are held against.
+        plans: of a database's statements.
     """
 
     session_id: str
@@ -58,6 +60,7 @@ class BaselineSession:
     booted_at: str | None = None
     calibration_ns: float | None = None
     reference: bool = False
+    plans: tuple[Plan, ...] = ()
 
     def value(self, quantity: Quantity) -> float | None:
         """A quantity in its figure's unit (milliseconds for times); None where the session has none."""
@@ -82,6 +85,7 @@ def session_of(
         definition=record.definition,
         booted_at=circumstances.booted_at,
         calibration_ns=calibration_ns if known is None else known,
+        plans=() if record.database is None else record.database.plans,
     )
 
 

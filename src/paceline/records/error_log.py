@@ -6,6 +6,7 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
+from paceline.core.errors import AttemptFailed
 from paceline.core.redaction import redact
 
 MOST_GROUPS = 100
@@ -46,6 +47,9 @@ class ErrorLog:
 
     def add_exception(self, error: BaseException) -> None:
         """Count ``error``; its traceback is formatted only when it is the first of its kind."""
+        if isinstance(error, AttemptFailed):
+            self._add(error.kind, _message_of(error), None)  # a name and a sentence: its frames are ours
+            return
         kind = type(error).__qualname__
         if type(error).__module__ != "builtins":
             kind = f"{type(error).__module__}.{kind}"

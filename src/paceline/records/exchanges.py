@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from paceline.core.units import NS_PER_S
-from paceline.records.histogram import Histogram
+from paceline.records.distribution import Distribution
 from paceline.records.latency import Latency
 from paceline.records.load import Arrivals, Part
 from paceline.records.outcome import AttemptEnd
-from paceline.records.recorder import Counts, Recorder, floats, packed
+from paceline.records.recorder import Counts, Recorder, ends_of, floats, packed
 from paceline.records.stamps import Stamps
-from paceline.stats.summary import Moments, moments_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 LATE_NS = 1_000_000
 NO_PART = -1  # of an arrival that was never sent: which request it would have been is not known
 NEVER_SENT = "(never sent)"
-# Values, and histograms of so many. Merging costs the same for few as for many, and a generator waits meanwhile.
-_PIECE = 4_096
-_MOST_PIECES = 64
 
 
 class Exchanges(Stamps):
@@ -40,47 +36,14 @@ class Exchanges(Stamps):
 
     __slots__ = ("firsts_at", "firsts_s", "noticed_s", "parts", "written_s")
 
-    def __init__(self) -> None:
+    def __init__(self, usual: AttemptEnd = AttemptEnd.OK) -> None:
         super().__init__()
+        self.usual = usual
         self.written_s: list[float] = []
         self.noticed_s: list[float] = []
         self.parts: list[int] = []
         self.firsts_at: list[int] = []
         self.firsts_s: list[float] = []
-
-
-class Distribution:
-    """Collects a latency distribution piece by piece."""
-
-    def __init__(self) -> None:
-        self._moments = Moments()
-        self._pieces: list[Histogram] = []
-        self._values_ns: list[IntArray] = []
-        self._waiting = 0
-
-    def add(self, values_ns: "IntArray") -> None:
-        """Take an int64 array of values >= 0."""
-        self._values_ns.append(values_ns)
-        self._waiting += len(values_ns)
-        if self._waiting >= _PIECE:
-            self._take_up()
-
-    def _take_up(self) -> None:
-        import numpy as np
-
-        values_ns = np.concatenate(self._values_ns)
-        self._values_ns, self._waiting = [], 0
-        self._moments = self._moments.merge(moments_of(values_ns))
-        self._pieces.append(Histogram.of(values_ns))
-        if len(self._pieces) >= _MOST_PIECES:
-            self._pieces = [Histogram.merged(self._pieces)]
-
-    @property
-    def latency(self) -> Latency:
-        """All that was added; the values themselves are not kept."""
-        if self._waiting:
-            self._take_up()
-        return Latency(self._moments, Histogram.merged(self._pieces), None)
 
 
 class _PartRecorder:
@@ -155,8 +118,7 @@ class ExchangeRecorder:
         yield from self.recorder.folding(exchanges)
         yield
         ends_s, starts_s = floats(exchanges.ends_s), floats(exchanges.starts_s)
-        ends = np.zeros(len(ends_s), dtype=np.int8)
-        ends[exchanges.marked] = exchanges.marks
+        ends = ends_of(exchanges, len(ends_s))
         answered = ends != int(AttemptEnd.ERROR) if exchanges.marked else slice(None)
         began_s = starts_s
         if self._open_loop:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     IntArray = NDArray[np.int64]
+    FloatArray = NDArray[np.float64]
 
 MANTISSA_BITS = 10
 _SHIFT = 52 - MANTISSA_BITS
@@ -136,6 +137,18 @@ class Histogram:
         for index, count in zip(self.indices.tolist(), self.counts.tolist(), strict=True):
             yield _lower_ns(index), _lower_ns(index + 1), count
 
+    def middles_ns(self) -> "FloatArray":
+        """Middle of each bucket in use, ascending: what :meth:`quantile` takes its values for."""
+        return middles_ns(self.indices)
+
+    def bucket_at(self, ranks: "FloatArray") -> "IntArray":
+        """Bucket numbers of the values of these ranks, counted from 0 and rounded; at least one value."""
+        import numpy as np
+
+        cumulative = self._counts.cumsum(dtype=np.int64)
+        places = np.minimum(cumulative.searchsorted(np.rint(ranks), side="right"), len(cumulative) - 1)
+        return self._indices[places].astype(np.int64)
+
     def __plain__(self) -> dict[str, list[int]]:
         """What files contain."""
         return {"indices": self.indices.tolist(), "counts": self.counts.tolist()}
@@ -169,3 +182,14 @@ def _middle_ns(index: int) -> float:
     """Middle of the integers in bucket ``index``."""
     first, beyond = (-int(-_lower_ns(bound) // 1) for bound in (index, index + 1))  # rounded up
     return (first + beyond - 1) / 2 if beyond > first else float(first)
+
+
+def middles_ns(indices: "IntArray") -> "FloatArray":
+    """Middles of the buckets of these numbers, in bulk: as :meth:`Histogram.quantile` takes them."""
+    import numpy as np
+
+    first, beyond = (
+        np.where(bounds == 0, 0.0, np.ceil(((bounds + _BIAS) << _SHIFT).view(np.float64)))
+        for bounds in (indices, indices + 1)
+    )
+    return np.asarray(np.where(beyond > first, (first + beyond - 1) / 2, first))

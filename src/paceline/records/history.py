@@ -101,6 +101,7 @@ class TestSummary:
         sessions: how many.
         branches, machines, definitions: how many different ones.
         oldest, newest: start of the first and the last session.
+        newest_commit: of the last.
     """
 
     __test__ = False
@@ -112,6 +113,7 @@ class TestSummary:
     definitions: int
     oldest: str
     newest: str
+    newest_commit: str = ""
 
 
 @dataclass(frozen=True)

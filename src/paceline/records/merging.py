@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import reduce
 from itertools import chain
 
+from paceline.records.cache import caches_merged
+from paceline.records.database_merging import databases_merged
 from paceline.records.error_log import MOST_GROUPS, OTHER_KIND, ErrorGroup
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
@@ -46,6 +48,8 @@ def epochs_merged(epochs: Sequence[RunRecord]) -> RunRecord:
         last.circumstances, own_cpu_s=_sum_of_known([each.circumstances.own_cpu_s for each in epochs])
     )
     merged = _merged(epochs, circumstances)
+    if merged.database is not None and last.database is not None:
+        merged = replace(merged, database=replace(merged.database, connecting=last.database.connecting))
     if merged.load is None or merged.load.traffic is None:
         return merged
     assert last.load is not None
@@ -73,6 +77,8 @@ def processes_merged(processes: Sequence[RunRecord]) -> RunRecord:
 def _merged(records: Sequence[RunRecord], circumstances: Circumstances) -> RunRecord:
     collections = [each.collections for each in records]
     loads = [each.load for each in records if each.load is not None]
+    caches = [each.cache for each in records if each.cache is not None]
+    databases = [each.database for each in records if each.database is not None]
     return replace(
         records[0],
         elapsed_ns=sum(each.elapsed_ns for each in records),
@@ -89,6 +95,8 @@ def _merged(records: Sequence[RunRecord], circumstances: Circumstances) -> RunRe
         ),
         circumstances=circumstances,
         load=_load_merged(loads) if loads else None,
+        database=databases_merged(databases) if databases else None,
+        cache=caches_merged(caches) if caches else None,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from paceline.core.units import NS_PER_S
+from paceline.records.distribution import Distribution
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.outcome import AttemptEnd
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     FloatArray = NDArray[np.float64]
 
 SAMPLE_LIMIT = 100_000
-_ERROR = int(AttemptEnd.ERROR)  # comparing an array with a member of an enumeration takes five times as long
+# Comparing an array with a member of an enumeration takes five times as long.
+_ERROR, _HIT, _MISS = int(AttemptEnd.ERROR), int(AttemptEnd.HIT), int(AttemptEnd.MISS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Recorder:
         self._samples: list[IntArray] | None = []
         self._moments = Moments()
         self._series = TimeSeries()
+        self._hits, self._misses = Distribution(), Distribution()
         self._latest_ok: list[tuple[float, float]] = []
         self.counts = Counts()
         self.last_start_s = origin_s
@@ -104,10 +107,7 @@ class Recorder:
             return
         starts_s = floats(stamps.starts_s[:complete])
         ends_s = floats(stamps.ends_s[:complete])
-        ends = np.zeros(complete, dtype=np.int8)
-        for position, end in zip(stamps.marked, stamps.marks, strict=False):
-            if position < complete:
-                ends[position] = end
+        ends = ends_of(stamps, complete)
         durations_ns = np.rint((ends_s - starts_s) * NS_PER_S).astype(np.int64)
         # A clock that steps back would make a duration negative: nothing takes less than no time.
         np.maximum(durations_ns, 0, out=durations_ns)
@@ -131,6 +131,9 @@ class Recorder:
         self.last_end_s = max(self.last_end_s, float(ends_s.max()))
         self.counts, self._moments, self._series = counts, moments, series
         self._keep(counted_ns)
+        if counted.hits or counted.misses:
+            self._hits.add(durations_ns[ends == _HIT])
+            self._misses.add(durations_ns[ends == _MISS])
 
     def _count(self, ends: "NDArray[np.int8]") -> Counts:
         import numpy as np
@@ -196,8 +199,9 @@ class Recorder:
 
     def copy(self) -> "Recorder":
         """A recorder that has seen the same and goes its own way."""
-        copied = copy.copy(self)  # all but this list is never changed in place
+        copied = copy.copy(self)  # all but these is never changed in place
         copied._samples = None if self._samples is None else [*self._samples]  # noqa: SLF001  # of the same class
+        copied._hits, copied._misses = self._hits.copy(), self._misses.copy()  # noqa: SLF001
         return copied
 
     def work_until(self, moment_s: float) -> float:
@@ -228,6 +232,16 @@ class Recorder:
         )
 
     @property
+    def hits(self) -> Latency:
+        """Of the attempts that were hits of a cache."""
+        return self._hits.latency
+
+    @property
+    def misses(self) -> Latency:
+        """Of those that were misses."""
+        return self._misses.latency
+
+    @property
     def series(self) -> TimeSeries:
         """The time series so far."""
         return self._series
@@ -236,6 +250,21 @@ class Recorder:
 def _answered(durations_ns: "IntArray", ends: "NDArray[np.int8]") -> "IntArray":
     """Without the attempts that ended in an error; mostly there are none, and nothing is copied."""
     return durations_ns[ends != _ERROR] if ends.any() else durations_ns
+
+
+def ends_of(stamps: Stamps, complete: int) -> "NDArray[np.int8]":
+    """How each of the first ``complete`` attempts ended."""
+    import numpy as np
+
+    ends = np.full(complete, int(stamps.usual), dtype=np.int8)
+    marks = np.frombuffer(bytes(stamps.marks), dtype=np.int8)  # a list of enumeration members takes numpy much longer
+    positions = np.array(stamps.marked, dtype=np.int64)
+    both = min(len(marks), len(positions))
+    if both:
+        marks, positions = marks[:both], positions[:both]
+        within = positions < complete
+        ends[positions[within]] = marks[within]
+    return ends
 
 
 def floats(values: Sequence[float]) -> "FloatArray":

@@ -6,6 +6,8 @@ from enum import Enum
 
 from paceline.core.clock import ClockQuality
 from paceline.core.units import NS_PER_S
+from paceline.records.cache import CacheRecord
+from paceline.records.database import DatabaseRecord
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.latency import Latency
@@ -82,12 +84,31 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class Pause:
+    """One garbage collection: when it began, from the opening of the window, and how long it lasted."""
+
+    offset_ns: int
+    lasted_ns: int
+
+
+MOST_PAUSES = 200  # that are kept one by one; the others are in the totals
+
+
+@dataclass(frozen=True, slots=True)
 class Collections:
-    """Runs of the garbage collector within the window."""
+    """Runs of the garbage collector within the window.
+
+    Attributes:
+        count: how many.
+        total_ns: of them all.
+        longest_ns: the longest.
+        pauses: the longest ones in the order they happened; none of a run in several windows.
+    """
 
     count: int = 0
     total_ns: int = 0
     longest_ns: int = 0
+    pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +168,8 @@ class RunRecord:
         metadata: the user's.
         load: what a load adds; None for what is no load.
         replication: of a run in fresh processes: each one's figures; the rest of the record is all of them together.
+        database: what a database adds; None where there is none, or where nobody looked.
+        cache: of a run with hits and misses; None where there are none.
     """
 
     name: str
@@ -168,11 +191,18 @@ class RunRecord:
     metadata: Mapping[str, object] = field(default_factory=dict)
     load: LoadRecord | None = None
     replication: Replication | None = None
+    database: DatabaseRecord | None = None
+    cache: CacheRecord | None = None
 
     @property
     def processes(self) -> tuple[ProcessRun, ...]:
         """The fresh processes of a replicated run; none where there is but the caller's."""
         return () if self.replication is None else self.replication.processes
+
+    @property
+    def at_once(self) -> int:
+        """The most attempts that can be under way: of a pipeline, several a connection."""
+        return self.definition.workers * (1 if self.cache is None else self.cache.pipeline)
 
     @property
     def throughput_per_s(self) -> float:

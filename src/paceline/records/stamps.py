@@ -20,9 +20,11 @@ class Stamps:
         untimed_ok: calls that returned ok in a batch that a later call broke off.
         excluded_s: time between attempts that does not belong to the window.
         last_value: what the latest attempt returned.
+        usual: how those ended that are not marked. On a cache that is mostly hits, marking each would cost as much as
+            timing it.
     """
 
-    __slots__ = ("ends_s", "excluded_s", "last_value", "marked", "marks", "starts_s", "untimed_ok")
+    __slots__ = ("ends_s", "excluded_s", "last_value", "marked", "marks", "starts_s", "untimed_ok", "usual")
 
     def __init__(self) -> None:
         self.starts_s: MutableSequence[float] = []
@@ -32,6 +34,7 @@ class Stamps:
         self.untimed_ok = 0
         self.excluded_s = 0.0
         self.last_value: object = None
+        self.usual = AttemptEnd.OK
 
     def __len__(self) -> int:
         return min(len(self.starts_s), len(self.ends_s))
@@ -88,5 +91,5 @@ class Stamps:
         copied.starts_s, copied.ends_s = self.starts_s[:complete], self.ends_s[:complete]
         marks = [mark for mark in zip(self.marked[:], self.marks[:], strict=False) if mark[0] < complete]
         copied.marked, copied.marks = [position for position, _ in marks], [end for _, end in marks]
-        copied.untimed_ok, copied.excluded_s = self.untimed_ok, self.excluded_s
+        copied.untimed_ok, copied.excluded_s, copied.usual = self.untimed_ok, self.excluded_s, self.usual
         return copied

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paceline.core.errors import ConfigurationError
+from paceline.targets.witness import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class CallTarget:
         setup: called once before the warm-up.
         teardown: called once after the run, whatever happened in it.
         setup_each: called before each attempt, outside its time and outside the throughput window.
+        witness: adds to the record what the target itself saw.
+        text: what it is, for people and in the definition of a benchmark; empty for a callable.
 
     Raises:
         ConfigurationError: something is not callable, needs arguments, or is asynchronous where it cannot be.
@@ -27,6 +30,8 @@ class CallTarget:
     setup: Callable[[], Any] | None = None
     teardown: Callable[[], Any] | None = None
     setup_each: Callable[[], Any] | None = None
+    witness: Witness | None = None
+    text: str = ""
 
     def __post_init__(self) -> None:
         callable_without_arguments("operation", self.operation)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from paceline.core.clock import Clock
-from paceline.core.errors import MeasurementError
 from paceline.records.latency import Latency
 from paceline.records.load import Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.targets.lanes import Sink
+from paceline.targets.opening import open_all, resolve
 from paceline.targets.redirects import MOST_HOPS, next_request
 from paceline.wire.connection import Connection
 from paceline.wire.dial import Dialer
@@ -17,8 +17,6 @@ from paceline.wire.endpoint import Endpoint
 from paceline.wire.failure import CLOSED, REDIRECT, TIMEOUT, WireError
 from paceline.wire.request import Prepared
 
-# Connections that are being opened at a time: more than a listening queue holds would wait a second for a retry.
-_OPENING = 100
 _SWEEPING_S = 1.0  # a limit is looked at every now and then
 
 
@@ -221,27 +219,10 @@ class HttpLanes:
         Raises:
             MeasurementError: not one could be opened; the message says why.
         """
-        try:
-            await self.dialer.resolve()
-        except WireError as failure:
-            raise MeasurementError(f"{failure.message} [{failure.kind}]") from failure
+        await resolve(self.dialer)
         self._lanes = [HttpLane(self, number) for number in range(count)]
-        waiting = iter(self._lanes)
-        failures: list[WireError] = []
-
-        async def open_some() -> None:
-            for lane in waiting:
-                try:
-                    await lane.open()
-                except WireError as failure:
-                    if failure.kind == CLOSED:
-                        continue  # it could be opened: what the server does then, each request will say
-                    failures.append(failure)
-                    return  # the server, or the machine, takes no more: the rest try when their turn comes
-
-        await asyncio.gather(*(open_some() for _ in range(min(count, _OPENING))))
-        if failures and all(lane.connection is None for lane in self._lanes):
-            raise MeasurementError(f"{failures[0].message} [{failures[0].kind}]")
+        # It could be opened: what the server does then, each request will say.
+        await open_all(self._lanes, unless=CLOSED)
         return self._lanes
 
     def another(self) -> None:

@@ -5,7 +5,7 @@ begins the next; the lane says when it has ended.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from paceline.core.clock import Clock
 from paceline.records.latency import Latency
@@ -35,7 +35,10 @@ class Sink(Protocol):
     """Who drives lanes, and takes down what comes of it."""
 
     def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
-        """An attempt ended ok, and the lane is free."""
+        """An attempt ended ok, as is usual (:class:`MarkingLanes`), and the lane is free."""
+
+    def marked(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd) -> None:
+        """An attempt ended ok, as ``end`` says: OK, HIT or MISS. The lane is free."""
 
     def failed(
         self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str, *, pause: bool = False
@@ -110,6 +113,17 @@ class Lanes(Protocol):
 
     def traffic(self, first_byte: Latency) -> Traffic | None:
         """What went over connections since ``attach``; None where there are none."""
+
+
+@runtime_checkable
+class MarkingLanes(Protocol):
+    """Lanes whose attempts are hits and misses.
+
+    Attributes:
+        usual_end: what an attempt is that is reported by ``ended``.
+    """
+
+    usual_end: AttemptEnd
 
 
 class LaneTarget(Protocol):

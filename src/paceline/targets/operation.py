@@ -1,23 +1,42 @@
 """Whatever a user hands over as the operation, as a target with what belongs around it."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 from paceline.core.errors import ConfigurationError
+from paceline.records.run_record import TestType
 from paceline.targets.asgi import AsgiTarget
+from paceline.targets.cache import CacheTarget
+from paceline.targets.cache_client import CacheClientTarget
 from paceline.targets.call import CallTarget
 from paceline.targets.lanes import LaneTarget
+from paceline.targets.sql.target import SqlTarget
+from paceline.targets.sql.watch import SqlWatch
 from paceline.targets.wsgi import WsgiTarget
 
 _Function = Callable[[], Any]
 
 
+class _Around(NamedTuple):
+    """What is called before and after a run."""
+
+    setup: _Function | None
+    teardown: _Function | None
+
+
+_NOTHING = _Around(None, None)
+_KINDS = {SqlTarget: TestType.DATABASE_QUERY, CacheClientTarget: TestType.CACHE_OPERATION}
+
+
 class Measured(NamedTuple):
-    """A target; ``setup`` and ``teardown`` are its own where it is a :class:`CallTarget`."""
+    """A target; ``setup`` and ``teardown`` are its own where it is a :class:`CallTarget`; what kind of thing it is."""
 
     target: CallTarget | LaneTarget
     setup: _Function | None = None
     teardown: _Function | None = None
+    test_type: TestType | None = None
 
 
 def measured(
@@ -31,18 +50,25 @@ def measured(
     Raises:
         ConfigurationError: it is nothing that can be measured, or ``setup_each`` does not go together with it.
     """
-    if isinstance(operation, Measured):
-        return operation
-    if isinstance(operation, AsgiTarget | WsgiTarget):
+    if isinstance(operation, Measured | CallTarget):
+        return operation if isinstance(operation, Measured) else Measured(operation)
+    users = _Around(setup, teardown)
+    if isinstance(operation, AsgiTarget | WsgiTarget | CacheClientTarget | SqlTarget | SqlWatch):
         own = operation.call_target()
-        setup, teardown = _both(own.setup, setup), _both(teardown, own.teardown)
-        return Measured(CallTarget(own.operation, setup, teardown, setup_each))
-    if isinstance(operation, CallTarget):
-        return Measured(operation)
+        owns = _Around(own.setup, own.teardown)
+        # The user's is the outer one of statements: it may make the tables that they are tried on.
+        outer, inner = (users, owns) if isinstance(operation, SqlTarget | SqlWatch) else (owns, users)
+        joined = _joined(outer, inner, is_async=own.is_async)
+        target = replace(own, setup=joined.setup, teardown=joined.teardown, setup_each=setup_each)
+        return Measured(target, test_type=_KINDS.get(type(operation)))
     if not _is_lane_target(operation):
         return Measured(CallTarget(operation, setup, teardown, setup_each))  # type: ignore[arg-type]  # it checks itself
     if setup_each is not None:
         raise ConfigurationError("setup_each is for callables: requests are sent one after the other over connections")
+    if isinstance(operation, CacheTarget):
+        keeper = operation.keeper
+        joined = _joined(_Around(keeper.prepare, keeper.tidy), users, is_async=True)
+        return Measured(operation, joined.setup, joined.teardown, TestType.CACHE_OPERATION)
     return Measured(operation, setup, teardown)  # type: ignore[arg-type]  # asked for just now
 
 
@@ -51,14 +77,75 @@ def _is_lane_target(operation: object) -> bool:
     return hasattr(type(operation), "lanes") and hasattr(type(operation), "execution")
 
 
-def _both(first: _Function | None, then: _Function | None) -> _Function | None:
+def _joined(outer: _Around, inner: _Around, *, is_async: bool) -> _Around:
+    """``outer`` around ``inner``: what the outer one has set up is torn down whatever becomes of the inner one."""
+    if _NOTHING in {outer, inner}:
+        return inner if outer == _NOTHING else outer
+    if is_async:
+        return _Around(partial(_set_up, outer, inner), partial(_torn_down, outer, inner))
+    return _Around(partial(_set_up_here, outer, inner), partial(_torn_down_here, outer, inner))
+
+
+async def _set_up(outer: _Around, inner: _Around) -> None:
+    await _called(outer.setup)
+    try:
+        await _called(inner.setup)
+    except BaseException as error:
+        try:
+            await _called(outer.teardown)
+        except Exception as failure:  # noqa: BLE001  # why it was not set up is the better message
+            error.add_note(f"nor could it be undone: {failure}")
+        raise
+
+
+async def _torn_down(outer: _Around, inner: _Around) -> None:
+    try:
+        await _called(inner.teardown)
+    finally:
+        await _called(outer.teardown)
+
+
+async def _called(function: _Function | None) -> None:
+    returned: Any = None if function is None else function()
+    if hasattr(returned, "__await__"):
+        await returned
+
+
+def _set_up_here(outer: _Around, inner: _Around) -> None:
+    _called_here(outer.setup)
+    try:
+        _called_here(inner.setup)
+    except BaseException as error:
+        try:
+            _called_here(outer.teardown)
+        except Exception as failure:  # noqa: BLE001  # why it was not set up is the better message
+            error.add_note(f"nor could it be undone: {failure}")
+        raise
+
+
+def _torn_down_here(outer: _Around, inner: _Around) -> None:
+    try:
+        _called_here(inner.teardown)
+    finally:
+        _called_here(outer.teardown)
+
+
+def _called_here(function: _Function | None) -> None:
+    returned: Any = None if function is None else function()
+    if hasattr(returned, "__await__"):
+        returned.close()
+        raise ConfigurationError(
+            "setup and teardown are coroutine functions, but what is measured is synchronous: make them plain functions"
+        )
+
+
+def both(first: _Function | None, then: _Function | None) -> _Function | None:
+    """One function after the other, either of which may be a coroutine function or missing."""
     if first is None or then is None:
         return first or then
 
-    async def both() -> None:
+    async def one_after_the_other() -> None:
         for function in (first, then):
-            returned = function()
-            if hasattr(returned, "__await__"):
-                await returned
+            await _called(function)
 
-    return both
+    return one_after_the_other

@@ -6,34 +6,51 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from paceline.core.errors import ConfigurationError, FileFormatError
 
+Value = str | bool | None
 Rows = tuple[Mapping[str, str], ...]
+Values = tuple[Mapping[str, Value], ...]
 
 MOST_BYTES = 64 * 1024 * 1024
+_Reader = Callable[[str, str], Iterator[tuple[int, Mapping[str, Value]]]]
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def load_rows(path: str | os.PathLike[str]) -> Rows:
+    """The rows of :func:`load_values` as texts: true, false and null of JSON are the text they are written as.
+
+    Raises:
+        ConfigurationError, FileFormatError: as there.
+    """
+    return tuple({name: _written(value) for name, value in row.items()} for row in load_values(path))
+
+
+def _written(value: Value) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def load_values(path: str | os.PathLike[str]) -> Values:
     """The rows of a ``.csv`` file with a header line, or of a ``.jsonl`` file with an object a line.
 
-    Texts are UTF-8, with or without byte order mark; empty lines are skipped. All rows have the same names. Numbers,
-    true, false and null of JSON become the text they are written as.
+    Texts are UTF-8, with or without byte order mark; empty lines are skipped. All rows have the same names. Numbers
+    of JSON become the text they are written as; true, false and null stay what they are.
 
     Raises:
         ConfigurationError: there is no such file, or its name ends in neither.
         FileFormatError: its content is wrong (the message names the line), too large, or cannot be read.
     """
     name = os.fspath(path)
-    reader = {".csv": _csv_rows, ".jsonl": _jsonl_rows}.get(Path(name).suffix.lower())
+    readers: Mapping[str, _Reader] = {".csv": _csv_rows, ".jsonl": _jsonl_rows}
+    reader = readers.get(Path(name).suffix.lower())
     if reader is None:
         raise ConfigurationError(f"rows: {name} is neither a .csv nor a .jsonl file")
     text = _text(name)
-    rows = []
+    rows: list[Mapping[str, Value]] = []
     names: set[str] = set()
     for line, row in reader(name, text):
         names = names or set(row)
@@ -127,7 +144,7 @@ def _csv_header(name: str, line: int, fields: list[str]) -> list[str]:
     return header
 
 
-def _jsonl_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
+def _jsonl_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, Value]]]:
     # Not splitlines: it also splits at U+2028, which JSON strings may hold.
     for line, written in enumerate(text.split("\n"), start=1):
         if not written.strip():
@@ -141,13 +158,13 @@ def _jsonl_rows(name: str, text: str) -> Iterator[tuple[int, dict[str, str]]]:
         yield line, {key: _scalar(name, line, key, value) for key, value in found.items()}
 
 
-def _scalar(name: str, line: int, key: str, value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
+def _scalar(name: str, line: int, key: str, value: Any) -> Value:  # noqa: ANN401  # of JSON
+    text = value if isinstance(value, str) else ""
     if isinstance(value, dict | list):
         raise FileFormatError(f"{name}, line {line}: {key!r} is an object or a list; give its text as a string")
     if _SURROGATE.search(text) is not None or _SURROGATE.search(key) is not None:
         raise FileFormatError(f"{name}, line {line}: {key!r} holds a lone surrogate, which no UTF-8 can say")
-    return text
+    return value  # type: ignore[no-any-return]  # a text, true, false or null: numbers were left as texts
 
 
 def _refuse_constant(text: str) -> NoReturn:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from paceline.wire.connection import BUFFER_BYTES, Connection, Peer
 from paceline.wire.endpoint import Endpoint
@@ -13,6 +13,16 @@ from paceline.wire.tally import Tally, nanoseconds
 
 _Address = tuple[int, tuple[Any, ...] | str]  # family, and what connect() takes
 _T = TypeVar("_T")
+
+
+class Connectable(Protocol):
+    """An :class:`asyncio.BaseProtocol` that says what has become of it.
+
+    Attributes:
+        usable: whether it is connected.
+    """
+
+    usable: bool
 
 
 class Dialer:
@@ -27,6 +37,9 @@ class Dialer:
         connect_timeout_s: limit for name, TCP and TLS together.
         tally: counts and times them.
         now_s: the clock.
+
+    Attributes:
+        buffer: to receive into, shared by all connections.
     """
 
     def __init__(
@@ -42,7 +55,7 @@ class Dialer:
         self.connect_timeout_s = connect_timeout_s
         self._now_s = now_s
         self._addresses: list[_Address] = []
-        self._buffer = memoryview(bytearray(BUFFER_BYTES))
+        self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.tally = tally
 
     async def dial(self, peer: Peer, *, keeps: bool = False, again: bool = False) -> Connection:
@@ -51,7 +64,17 @@ class Dialer:
         Raises:
             WireError: there is none; its kind says why.
         """
-        return await self._within_limit(self._dial(peer, keeps=keeps, again=again))
+        connection = Connection(peer, self.tally, self._now_s, self.buffer, keeps=keeps)
+        await self.open(connection, again=again)
+        return connection
+
+    async def open(self, connection: Connectable, *, again: bool = False) -> None:
+        """Connect ``connection``; ``again``: in place of one that was lost.
+
+        Raises:
+            WireError: it cannot be connected; its kind says why.
+        """
+        await self._within_limit(self._open(connection, again=again))
 
     async def resolve(self) -> None:
         """Look the host up, before many connections are opened that would each do so.
@@ -71,21 +94,22 @@ class Dialer:
         except (OSError, WireError) as error:
             raise failure_of(error, self.endpoint.text) from error
 
-    async def _dial(self, peer: Peer, *, keeps: bool, again: bool) -> Connection:
+    async def _open(self, connection: Connectable, *, again: bool) -> None:
         if not self._addresses:
             await self._resolve()
         begun_s = self._now_s()
         plain = await self._connected()
         self.tally.connect_ns.append(nanoseconds(self._now_s() - begun_s))
-        connection = Connection(peer, self.tally, self._now_s, self._buffer, keeps=keeps)
         loop = asyncio.get_running_loop()
+        # No Protocol can say that it is of asyncio's class.
+        protocol = cast("asyncio.BaseProtocol", connection)
         try:
             if self._tls is None:
-                await loop.create_connection(lambda: connection, sock=plain)
+                await loop.create_connection(lambda: protocol, sock=plain)
             else:
                 begun_s = self._now_s()
                 name = self.endpoint.host.partition("%")[0]  # no certificate names this machine's zones
-                await loop.create_connection(lambda: connection, sock=plain, ssl=self._tls, server_hostname=name)
+                await loop.create_connection(lambda: protocol, sock=plain, ssl=self._tls, server_hostname=name)
                 self.tally.tls_ns.append(nanoseconds(self._now_s() - begun_s))
         except BaseException:
             plain.close()
@@ -93,7 +117,6 @@ class Dialer:
         if not connection.usable:  # nobody will be told that it was lost: that has happened
             raise WireError(CLOSED, f"{self.endpoint.text} closed the connection as soon as it was open")
         self.tally.opened(again=again)
-        return connection
 
     async def _resolve(self) -> None:
         if self.endpoint.unix_socket is not None:

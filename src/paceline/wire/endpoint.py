@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote, unquote
@@ -11,6 +12,9 @@ from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import HIDDEN, redact
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
+CACHE_PORTS = {"redis": 6379, "valkey": 6379, "rediss": 6379, "valkeys": 6379}
+_ALL_PORTS = {**DEFAULT_PORTS, **CACHE_PORTS}
+_ENCRYPTED = frozenset({"https", "rediss", "valkeys"})
 _MOST_PORT = 65_535
 _MOST_SOCKET_PATH_BYTES = 107  # sun_path has 108, one for the final NUL
 _MOST_HOST_CHARACTERS = 253  # RFC 1035
@@ -29,7 +33,7 @@ class Endpoint:
     """A server: what a connection is made to.
 
     Attributes:
-        scheme: ``http`` or ``https``.
+        scheme: ``http``, ``https``, ``redis`` or another of those above.
         host: name (IDNA-encoded) or address, IPv6 without brackets, in lower case.
         port: TCP port.
         unix_socket: path of a socket to connect to instead; host and port are still what ``Host`` says.
@@ -44,8 +48,8 @@ class Endpoint:
     unix_socket: str | None = None
 
     def __post_init__(self) -> None:
-        if self.scheme not in DEFAULT_PORTS:
-            raise ConfigurationError(f"scheme must be http or https, not {redact(repr(self.scheme))}")
+        if self.scheme not in _ALL_PORTS:
+            raise ConfigurationError(f"scheme must be http, https, redis or rediss, not {redact(repr(self.scheme))}")
         if not isinstance(self.host, str) or not self.host or "@" in self.host or _CONTROL.search(self.host):
             raise ConfigurationError("host must be a name or an address, without credentials")
         if isinstance(self.port, bool) or not isinstance(self.port, int) or not 1 <= self.port <= _MOST_PORT:
@@ -56,14 +60,14 @@ class Endpoint:
     @property
     def is_tls(self) -> bool:
         """Whether connections are encrypted."""
-        return self.scheme == "https"
+        return self.scheme in _ENCRYPTED
 
     @property
     def authority(self) -> str:
         """What ``Host`` says: IPv6 in brackets, without zone; the port where it is not the scheme's own."""
         # A zone ('%eth0') is this machine's business (RFC 6874).
         host = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == _ALL_PORTS[self.scheme] else f"{host}:{self.port}"
 
     @property
     def text(self) -> str:
@@ -105,34 +109,64 @@ def split_url(url: str, unix_socket: str | None = None) -> UrlParts:
     Raises:
         ConfigurationError: as of :func:`parse_url`.
     """
+    server = take_apart(url, DEFAULT_PORTS, "http://localhost:8000/")
+    target = without_fragment(server.rest)
+    if not target.startswith("/"):
+        target = "/" + target
+    endpoint = Endpoint(server.scheme, server.host, server.port, unix_socket)
+    return UrlParts(endpoint, target, _credentials(server.user_info) if server.user_info is not None else None)
+
+
+class Server(NamedTuple):
+    """A URL in raw parts; not for showing, as ``user_info`` holds credentials."""
+
+    scheme: str
+    host: str
+    port: int
+    user_info: str | None
+    rest: str
+
+
+def take_apart(url: str, ports: Mapping[str, int], example: str) -> Server:
+    """A URL of one of the schemes of ``ports``, which are their default ports.
+
+    Args:
+        example: such a URL, for messages; it ends in a slash.
+
+    Raises:
+        ConfigurationError: it is none. The message shows no credentials.
+    """
     if not isinstance(url, str):
-        raise ConfigurationError(f"url must be a string such as 'http://localhost:8000/', not {type(url).__name__}")
-    shown = _shown(url)
+        raise ConfigurationError(f"url must be a string such as {example!r}, not {type(url).__name__}")
+    shown = shown_url(url)
+    schemes = [scheme for scheme in ports if scheme != "valkeys"]
     if _CONTROL.search(url) is not None:
         raise ConfigurationError(f"url {shown!r} holds a line break or another control character")
     match = _URL.fullmatch(url)
     if match is None:
         # Of what has no scheme nothing says where credentials would be: the hint is for what has none.
-        meant = f"; did you mean http://{url}?" if shown == url and url and url[0] not in ":/ " else ""
-        raise ConfigurationError(f"url {shown!r} does not begin with http:// or https://{meant}")
+        meant = f"; did you mean {schemes[0]}://{url}?" if shown == url and url and url[0] not in ":/ " else ""
+        begins = _one_of([f"{scheme}://" for scheme in schemes])
+        raise ConfigurationError(f"url {shown!r} does not begin with {begins}{meant}")
     scheme = match["scheme"].lower()
-    if scheme not in DEFAULT_PORTS:
-        raise ConfigurationError(f"url {shown!r} is not of http or https")
+    if scheme not in ports:
+        raise ConfigurationError(f"url {shown!r} is not of {_one_of(schemes)}")
     user_info, at, host_and_port = match["authority"].rpartition("@")
     parts = _HOST_AND_PORT.fullmatch(host_and_port)
     if parts is None:
         raise ConfigurationError(
-            f"url {shown!r} names no host and port as in http://localhost:8000/ or http://[::1]:8000/;"
+            f"url {shown!r} names no host and port as in {example} or {example.replace('localhost', '[::1]')};"
             " in user and password write '/', '@', ':', '?' and '#' as %2F, %40, %3A, %3F and %23"
         )
-    host = _address(parts["address"], shown) if parts["address"] is not None else _name(parts["host"], shown)
-    port = int(parts["port"] or DEFAULT_PORTS[scheme])
+    host = _address(parts["address"], shown) if parts["address"] is not None else _name(parts["host"], shown, scheme)
+    port = int(parts["port"] or ports[scheme])
     if not 1 <= port <= _MOST_PORT:
         raise ConfigurationError(f"url {shown!r}: the port must be from 1 to {_MOST_PORT}")
-    target = without_fragment(match["target"])
-    if not target.startswith("/"):
-        target = "/" + target
-    return UrlParts(Endpoint(scheme, host, port, unix_socket), target, _credentials(user_info) if at else None)
+    return Server(scheme, host, port, user_info if at else None, match["target"])
+
+
+def _one_of(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def without_fragment(text: str) -> str:
@@ -145,7 +179,7 @@ def encode_target(text: str) -> str:
     return _TO_ESCAPE.sub(lambda match: quote(match[0], safe=""), text)
 
 
-def _shown(url: str) -> str:
+def shown_url(url: str) -> str:
     """``url`` for a message. A password may hold any character, also where that makes a wrong URL of it."""
     scheme, separator, rest = url.rpartition("://") if url.count("://") == 1 else ("", "", url)
     if "@" in rest:
@@ -166,9 +200,9 @@ def _address(text: str, shown: str) -> str:
         raise ConfigurationError(f"url {shown!r}: what stands in brackets is no IPv6 address") from None
 
 
-def _name(text: str, shown: str) -> str:
+def _name(text: str, shown: str, scheme: str) -> str:
     if not text:
-        raise ConfigurationError(f"url {shown!r} names no host: write for example http://localhost/")
+        raise ConfigurationError(f"url {shown!r} names no host: write for example {scheme}://localhost/")
     try:
         name = text.lower() if text.isascii() else text.encode("idna").decode("ascii").lower()
     except UnicodeError:

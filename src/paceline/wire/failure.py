@@ -49,7 +49,7 @@ def failure_of(error: BaseException, where: str) -> WireError:
     if isinstance(error, socket.gaierror):
         return WireError(DNS, f"the name of {where} cannot be resolved: {error.strerror or error}")
     if isinstance(error, ssl.SSLError):
-        return WireError(TLS, f"no TLS with {where}: {_tls_reason(error)}")
+        return WireError(TLS, f"no TLS with {where}: {_tls_reason(error, where)}")
     if isinstance(error, ConnectionRefusedError):
         return WireError(REFUSED, f"nobody listens at {where}")
     if isinstance(error, ConnectionResetError | BrokenPipeError | ConnectionAbortedError):
@@ -67,9 +67,10 @@ def broken_off(error: Exception, when: str) -> WireError:
     return WireError(RESET, f"the connection broke off {when}")
 
 
-def _tls_reason(error: ssl.SSLError) -> str:
+def _tls_reason(error: ssl.SSLError, where: str = "https://") -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted ({error.verify_message}); name its authority, or do not verify it"
     if error.reason in {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNEXPECTED_MESSAGE", "RECORD_LAYER_FAILURE"}:
-        return f"it does not speak TLS on this port ({error.reason}); should the address begin with http://?"
+        plain = where.partition("://")[0].removesuffix("s")
+        return f"it does not speak TLS on this port ({error.reason}); should the address begin with {plain}://?"
     return str(error.reason or error)

@@ -46,8 +46,8 @@ class TlsOptions:
         if self.key_file is not None and self.cert_file is None:
             raise ConfigurationError(f"key_file={self.key_file!r} needs cert_file, the certificate it belongs to")
 
-    def context(self) -> ssl.SSLContext:
-        """What connections are made with; it reads the files.
+    def context(self, protocol: str | None = PROTOCOL) -> ssl.SSLContext:
+        """What connections are made with; it reads the files. ``protocol`` is what ALPN asks for.
 
         Raises:
             ConfigurationError: a file cannot be read, or is not what it should be.
@@ -58,7 +58,8 @@ class TlsOptions:
             context.verify_mode = ssl.CERT_NONE
         if self.cert_file is not None:
             self._load_own(context, self.cert_file)
-        context.set_alpn_protocols([PROTOCOL])
+        if protocol is not None:
+            context.set_alpn_protocols([protocol])
         return context
 
     def _trusting(self) -> ssl.SSLContext:
