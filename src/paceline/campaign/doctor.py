@@ -13,6 +13,7 @@ from paceline.campaign.lockstep.pairs import PLANTED, Plan
 from paceline.campaign.lockstep.process import Arm, Item
 from paceline.core.clock import Clock, measure_clock, utc_text
 from paceline.core.errors import ConfigurationError
+from paceline.core.units import format_percent
 from paceline.judge.change import DUET
 from paceline.records.doctor import DoctorRecord
 from paceline.records.duet import Side
@@ -56,8 +57,8 @@ class DoctorPlan:
         checked_pairs(self.pairs)
         if not DUET.min_effect < self.effect <= 1:
             raise ConfigurationError(
-                f"the effect must be above {DUET.min_effect:.0%} and at most 100%, not "
-                f"{100 * self.effect:.4g}%: smaller changes are never called one"
+                f"the effect must be above {format_percent(DUET.min_effect, 0)} and at most 100 %, not "
+                f"{100 * self.effect:.4g} %: smaller changes are never called one"
             )
 
 

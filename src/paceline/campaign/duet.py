@@ -11,7 +11,7 @@ from typing import Protocol
 from paceline.campaign.duet_sides import Operation, sides_of_callables
 from paceline.campaign.lockstep.guard import Guard, guard
 from paceline.campaign.lockstep.pairs import CANDIDATE, LeftOut, PairSeen, Plan, Size, Sources, run_pair
-from paceline.campaign.lockstep.process import Arm, Hello, Item, WorkerLost
+from paceline.campaign.lockstep.process import Arm, Hello, WorkerLost
 from paceline.core.clock import Clock, utc_text
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine.request import checked_name
@@ -68,7 +68,7 @@ class DuetRun:
     Attributes:
         records: of each test that both sides have, in the order they were walked.
         left_out: why other tests are not compared, by name.
-        broken: those of them with which only the candidate had trouble.
+        broken: those of them that the candidate fails.
         notices: what else a person should know, a sentence each.
         stopped_by: what ended it early, if anything did.
     """
@@ -80,17 +80,22 @@ class DuetRun:
     stopped_by: BaseException | None = None
 
 
-def run_duet(plan: DuetPlan, clock: Clock, observer: Observer | None = None) -> DuetRun:
+def run_duet(
+    plan: DuetPlan,
+    clock: Clock,
+    observer: Observer | None = None,
+    keep: Callable[[Callable[[], DuetRun]], None] = lambda _: None,
+) -> DuetRun:
     """Measure pairs until every test has as many as it needs.
 
     A pair in which a process dies or does not answer is discarded, counted and made up for. A Ctrl-C ends the duet;
-    what was measured is in what it returns.
+    what was measured is in what it returns. ``keep`` is given, after each pair, what tells all so far.
 
     Raises:
         ConfigurationError: both sides run the same code.
         MeasurementError: no pair could be measured.
     """
-    return _Duet(plan, clock, observer).run()
+    return _Duet(plan, clock, observer, keep).run()
 
 
 def checked_pairs(pairs: int) -> int:
@@ -150,13 +155,21 @@ def _name_of(operation: Operation) -> str:
 
 
 class _Duet:
-    def __init__(self, plan: DuetPlan, clock: Clock, observer: Observer | None) -> None:
+    def __init__(
+        self,
+        plan: DuetPlan,
+        clock: Clock,
+        observer: Observer | None,
+        keep: Callable[[Callable[[], DuetRun]], None],
+    ) -> None:
+        self._keep = keep
         self._plan = plan
         self._clock = clock
         self._observer = observer
         self._started_at = utc_text(clock.utc_now())
         self._pairs: dict[str, list[Pair]] = {}
         self._discarded: list[tuple[frozenset[str], str]] = []  # with the tests whose loss it is
+        self._names: set[str] = set()  # of all tests that any side has
         self._losses: Counter[str] = Counter()  # of pairs, by the test at which a process was lost
         self._broken: list[str] = []
         self._left_out: dict[str, str] = {}
@@ -201,11 +214,15 @@ class _Duet:
                 while wanted := self._wanted():
                     self._pair(number, wanted, watcher)
                     number += 1
+                    self._keep(self._so_far)
         except KeyboardInterrupt as error:
             stopped_by = error
+        return self._so_far(stopped_by)
+
+    def _so_far(self, stopped_by: BaseException | None = None) -> DuetRun:
         return DuetRun(
             tuple(self._record(name) for name, pairs in self._pairs.items() if pairs),
-            self._left_out,
+            dict(self._left_out),
             tuple(self._notices),
             tuple(self._broken),
             stopped_by,
@@ -214,7 +231,7 @@ class _Duet:
     def _wanted(self) -> frozenset[str]:
         """Names of the tests that need another pair."""
         if not self._pairs:
-            return frozenset() if self._left_out and self._names(0) <= set(self._left_out) else _ALL
+            return frozenset() if self._left_out and self._names <= set(self._left_out) else _ALL
         looks = {name: next_look(self._record(name), suite=len(self._pairs)) for name in self._pairs}
         if self._observer is not None:
             done = max(len(pairs) for pairs in self._pairs.values())
@@ -222,10 +239,10 @@ class _Duet:
         return frozenset(name for name, look in looks.items() if look is not None)
 
     def _pair(self, number: int, wanted: frozenset[str], watcher: Guard) -> None:
-        def is_wanted(item: Item) -> bool:
-            return item.name not in self._left_out and (wanted is _ALL or item.name in wanted)
+        def is_wanted(name: str) -> bool:
+            return name not in self._left_out and (wanted is _ALL or name in wanted)
 
-        arms = [replace(arm, items=tuple(filter(is_wanted, arm.items))) for arm in self._plan.arms(number)]
+        arms = self._plan.arms(number)
         try:
             seen = run_pair(
                 arms,
@@ -235,14 +252,22 @@ class _Duet:
                 self._sizes,
                 usable_cores(),
                 self._clock,
+                is_wanted,
                 lambda groups: watcher.watch(*groups),
             )
         except WorkerLost as error:
             self._lose(number, wanted, error)
             return
         self._check(seen, arms)
-        for name, reason in seen.one_sided.items():
-            self._leave_out(name, LeftOut(reason))
+        self._names.update(seen.tests, seen.one_sided)
+        if not self._names:
+            raise ConfigurationError(
+                "pytest selected no test that measures: one that takes the fixture 'perf' or 'benchmark'"
+            )
+        for name, why in seen.one_sided.items():
+            self._leave_out(name, why)
+        for name in [name for name in self._pairs if name not in self._names]:
+            self._leave_out(name, LeftOut("its earlier pairs are there, and neither side has it any more"))
         for name, outcome in seen.tests.items():
             if isinstance(outcome, LeftOut):
                 self._leave_out(name, outcome)
@@ -258,18 +283,16 @@ class _Duet:
             self._losses[error.test] += 1
             if self._losses[error.test] < _LOST_AT_FIRST:
                 return
-            if not error.test or self._names(number) <= {error.test, *self._left_out}:
+            self._names.update(error.names)
+            if not error.test or self._names <= {error.test, *self._left_out}:
                 raise MeasurementError(f"no pair could be measured: {error}") from error
-            self._leave_out(error.test, LeftOut(str(error), only_candidate=error.role == CANDIDATE))
-
-    def _names(self, number: int) -> set[str]:
-        return {item.name for arm in self._plan.arms(number) for item in arm.items}
+            self._leave_out(error.test, LeftOut(str(error), is_broken=error.role == CANDIDATE))
 
     def _leave_out(self, name: str, why: LeftOut) -> None:
         # Failing once is failing: what is left of the pairs would be a choice.
         self._left_out[name] = why.reason
         self._pairs.pop(name, None)
-        if why.only_candidate:
+        if why.is_broken and name not in self._broken:
             self._broken.append(name)
 
     def _check(self, seen: PairSeen, arms: Sequence[Arm]) -> None:
@@ -284,7 +307,8 @@ class _Duet:
         ):
             raise ConfigurationError(
                 f"{stray} was loaded from outside the side's own copy: both sides would run the same code. Where it is "
-                "an installation of this project, --setup can make one inside each copy: 'pip install --target . .'"
+                "an installation of this project, install it editable: 'pip install -e .'; or let each copy have its "
+                "own: --setup 'pip install --target . .'"
             )
         self._base = _told(self._base, seen.hellos[0], base)
         self._candidate = _told(self._candidate, seen.hellos[1], candidate)

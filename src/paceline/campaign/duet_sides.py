@@ -2,20 +2,23 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from paceline.campaign.lockstep.process import Arm, Item
+from paceline.campaign.lockstep.process import Arm, Guest, Item
 from paceline.campaign.revisions import Revisions
 from paceline.core.errors import ConfigurationError
 from paceline.targets.call import callable_without_arguments
-from paceline.targets.handover import pickled
+from paceline.targets.handover import is_of_functions, pickled
 
 Operation = Callable[[], Any]
 Arms = Callable[[int], Sequence[Arm]]
+
+_ASK_S = 10.0  # for an interpreter to say what it is
 
 
 def items_of(calls: Sequence[str], before: str | None = None, after: str | None = None) -> tuple[Item, ...]:
@@ -37,8 +40,8 @@ def items_of(calls: Sequence[str], before: str | None = None, after: str | None 
     return tuple(Item(call, {"call": call, "setup": before, "teardown": after}) for call in calls)
 
 
-def sides_in_revisions(made: Revisions, items: Sequence[Item], python: str = sys.executable) -> Arms:
-    """The same tests in the base's and the candidate's copy.
+def sides_in_revisions(made: Revisions, items: Sequence[Item], guest: Guest | None = None) -> Arms:
+    """The same tests in the base's and the candidate's copy: ``items``, or those of a ``guest``.
 
     Raises:
         ConfigurationError: the current folder is missing from a revision.
@@ -49,8 +52,8 @@ def sides_in_revisions(made: Revisions, items: Sequence[Item], python: str = sys
 
     def arm(role: str, copy: Path) -> Arm:
         # The copies are ours: that each of many processes compiles them anew would only take time.
-        environment = {"PYTHONDONTWRITEBYTECODE": "", **_moved_path(made.checkout, copy)}
-        return Arm(role, python, copy / made.below, tuple(items), made.checkout, copy, environment)
+        environment = {"PYTHONDONTWRITEBYTECODE": ""}
+        return Arm(role, sys.executable, copy / made.below, tuple(items), made.checkout, copy, environment, guest)
 
     def arms(number: int) -> Sequence[Arm]:
         # Which of its two copies the base runs from changes with each pair: a folder must not make a difference.
@@ -60,31 +63,26 @@ def sides_in_revisions(made: Revisions, items: Sequence[Item], python: str = sys
     return arms
 
 
-def _moved_path(checkout: Path, copy: Path) -> dict[str, str]:
-    """``PYTHONPATH`` with the copy's folders, for what the tests start themselves."""
-    if not os.environ.get("PYTHONPATH"):
-        return {}
-    root = checkout.resolve()
-    paths = [Path(entry).resolve() for entry in os.environ["PYTHONPATH"].split(os.pathsep) if entry]
-    moved = (copy / path.relative_to(root) if path.is_relative_to(root) else path for path in paths)
-    return {"PYTHONPATH": os.pathsep.join(map(str, moved))}
-
-
-def sides_in_interpreters(base_python: str, candidate_python: str, items: Sequence[Item], folder: Path) -> Arms:
-    """The same tests of the same folder under two interpreters.
+def sides_in_interpreters(
+    base_python: str, candidate_python: str, items: Sequence[Item], folder: Path, guest: Guest | None = None
+) -> Arms:
+    """The same tests of the same folder under two interpreters: ``items``, or those of a ``guest``.
 
     Raises:
         ConfigurationError: one does not exist, or both are one.
     """
     base, candidate = (_interpreter(each) for each in (base_python, candidate_python))
-    if Path(base).absolute() == Path(candidate).absolute():
-        raise ConfigurationError(f"both sides are {base}: name two interpreters, or a revision to compare with")
+    if base == candidate or _is_one_interpreter(base, candidate):
+        raise ConfigurationError(
+            f"both sides are {' and '.join(dict.fromkeys((base, candidate)))}, one interpreter of one environment: "
+            "name two, or a revision to compare with"
+        )
 
     def arms(_: int) -> Sequence[Arm]:
         return (
-            Arm("base", base, folder, tuple(items)),
-            Arm("candidate", candidate, folder, tuple(items)),
-            Arm("control", base, folder, tuple(items)),
+            Arm("base", base, folder, tuple(items), guest=guest),
+            Arm("candidate", candidate, folder, tuple(items), guest=guest),
+            Arm("control", base, folder, tuple(items), guest=guest),
         )
 
     return arms
@@ -96,6 +94,34 @@ def _interpreter(name: str) -> str:
         raise ConfigurationError(f"there is no interpreter {name}: name an executable, such as .venv/bin/python")
     # Not resolved: an environment's interpreter is a link, and it is by the link's place that Python finds the rest.
     return str(Path(found).absolute())
+
+
+def _is_one_interpreter(base: str, candidate: str) -> bool:
+    """Whether these are two names of one, as ``python`` and ``python3`` in an environment are."""
+    if _is_script(base) or _is_script(candidate):
+        return False  # it starts an interpreter in a way of its own, which may be what is compared
+    said = _what_it_is(base)
+    return said is not None and said == _what_it_is(candidate)
+
+
+def _is_script(executable: str) -> bool:
+    try:
+        with Path(executable).open("rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False  # it may be run without being read
+
+
+def _what_it_is(python: str) -> tuple[str, ...] | None:
+    """Place and version that an interpreter tells of itself; None where it does not: its first pair will say why."""
+    ask = "import os, sys; print(os.path.realpath(sys.prefix), sys.version, sep=chr(0))"
+    try:
+        done = subprocess.run(  # noqa: S603  # the interpreter that was asked for
+            [python, "-I", "-c", ask], stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_S, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return tuple(done.stdout.decode(errors="surrogateescape").split("\0"))
 
 
 def sides_of_callables(
@@ -112,10 +138,12 @@ def sides_of_callables(
     folder = Path.cwd()
     # The same modules must be found there; cloudpickle names those it does not take along.
     environment = {"PYTHONPATH": os.pathsep.join(path or str(folder) for path in sys.path)}
-    base_item, candidate_item = (
-        Item(name, {"pickled": b64encode(_pickled(role, operation, setup, teardown)).decode()})
-        for role, operation in (("base", base), ("candidate", candidate))
-    )
+    wholes = [
+        _pickled(role, operation, setup, teardown) for role, operation in (("base", base), ("candidate", candidate))
+    ]
+    # Both sides alike: what one has imported more would be seen in its memory.
+    key = "functions" if all(map(is_of_functions, wholes)) else "pickled"
+    base_item, candidate_item = (Item(name, {key: b64encode(whole).decode()}) for whole in wholes)
 
     def arm(role: str, item: Item) -> Arm:
         return Arm(role, sys.executable, folder, (item,), environment=environment)

@@ -9,6 +9,7 @@ from paceline.engine.request import RunRequest
 from paceline.records.run_record import Execution, TestType
 from paceline.store.codec import plain_metadata
 from paceline.sysmon.sampler import checked_pids
+from paceline.targets.cache import CacheTarget
 from paceline.targets.call import CallTarget
 from paceline.targets.http import HttpTarget
 from paceline.targets.lanes import LaneTarget
@@ -29,7 +30,7 @@ def load_request(
 ) -> RunRequest:
     """The request of a load on ``operation`` or what ``measured`` made of it; the arguments are those of ``run_load``.
 
-    ``own_process`` says of other targets than HTTP's that they can be handed to another process.
+    ``own_process`` says of other targets than HTTP's and caches that they can be handed to another process.
 
     Raises:
         ConfigurationError: parts do not go together.
@@ -45,7 +46,7 @@ def load_request(
         raise ConfigurationError("probe is for HttpTarget and Scenario: nothing else is reached by a second client")
     request = RunRequest(
         name=name,
-        test_type=TestType.API_ENDPOINT if is_http else TestType.CONCURRENT_LOAD,
+        test_type=what.test_type or (TestType.API_ENDPOINT if is_http else TestType.CONCURRENT_LOAD),
         target=what.target,
         workload=workload,
         metadata=plain_metadata(metadata),
@@ -53,7 +54,7 @@ def load_request(
         warmup_s=warmup_s,
         setup=what.setup,
         teardown=what.teardown,
-        own_process=is_http or own_process,
+        own_process=is_http or own_process or _is_plain_cache(what.target),
     )
     rate = 0.0 if probe is False else probe_rate(request)
     if probe and not rate:
@@ -62,6 +63,11 @@ def load_request(
             "arrivals, and requests that change nothing (GET, HEAD, OPTIONS)"
         )
     return replace(request, probe_per_second=rate)
+
+
+def _is_plain_cache(target: CallTarget | LaneTarget) -> bool:
+    """Whether it is a cache and nothing of the user's own: a loader lives where it was made."""
+    return isinstance(target, CacheTarget) and target.loader is None
 
 
 def _has_users(target: CallTarget | LaneTarget) -> bool:

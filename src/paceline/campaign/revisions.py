@@ -1,6 +1,7 @@
 """Two revisions of a repository beside each other, in folders that are gone afterwards, whatever happens."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from paceline.core.redaction import redact
 # Of equal length: the length of a path moves what lies in memory behind it.
 _BASE, _TWIN, _CANDIDATE = "base-1", "base-2", "change"
 _LAST_WORDS = 2_000
+_NO_COMMIT = re.compile(r"'(.+?)/?' does not have a commit checked out")  # git's words, in its own language
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
 # Waits for the end of its standard input, which comes when its parent has gone, however it went; then the worktrees
@@ -177,7 +179,15 @@ def _take_changes(checkout: Path, copy: Path, room: Path) -> str:
     # because it was told so (--assume-unchanged), or because it trusts a time that a copy has lost.
     with_index = {**apart, "GIT_INDEX_FILE": str(room / "index")}
     _git(checkout, "read-tree", "HEAD", environment=with_index)
-    _git(checkout, "add", "--all", environment=with_index)
+    try:
+        _git(checkout, "add", "--all", environment=with_index)
+    except OutputError as error:
+        if nested := _NO_COMMIT.search(str(error)):
+            raise ConfigurationError(
+                f"{nested[1]} in {checkout} is a repository of its own that has no commit, which git cannot take "
+                "along: commit in it, move it away, or let git ignore it (.gitignore, .git/info/exclude)"
+            ) from error
+        raise
     tree = _git(checkout, "write-tree", environment=with_index)
     if tree == _git(checkout, "rev-parse", "HEAD^{tree}"):
         return ""
@@ -232,7 +242,7 @@ def _git(folder: Path, *words: str, environment: Mapping[str, str] | None = None
         if what:
             raise ConfigurationError(f"{what} (git: {said.splitlines()[-1] if said else done.returncode})")
         raise OutputError(redact(f"git {words[0]} failed in {folder}: {said}"))
-    return done.stdout.decode(errors="surrogateescape").rstrip("\n")
+    return done.stdout.decode(errors="surrogateescape").removesuffix("\n")  # one: a folder's name may end in others
 
 
 # Set when this runs inside a git hook; they would point git at another repository than the folder says.

@@ -7,7 +7,9 @@ import click
 
 from paceline.cli.display import show, show_lines
 from paceline.cli.exit_codes import ExitCode
+from paceline.cli.html import checked
 from paceline.cli.options import FILE
+from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.redaction import redact
 from paceline.judge.files import FilesCompared, compare_sessions
 from paceline.records.quantities import MEDIAN, QUANTITIES
@@ -33,6 +35,7 @@ COMPARE_SCHEMA = "paceline/compare/1"
 )
 @click.option("--all", "show_all", is_flag=True, help="Show what else changed, below each test.")
 @click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write the comparison to FILE ('-': stdout).")
+@click.option("--html", type=FILE, metavar="FILE", help="Write the comparison to FILE as a page for browsers.")
 @click.option("--strict", is_flag=True, help="An inconclusive comparison is exit code 6.")
 @click.option("-q", "--quiet", is_flag=True, help="No text, only exit code and files.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -42,6 +45,7 @@ def command(
     metric: str,
     show_all: bool,
     json_file: Path | None,
+    html: Path | None,
     strict: bool,
     quiet: bool,
     debug: bool,
@@ -54,10 +58,13 @@ def command(
     del debug  # read by main()
     if json_file is not None and json_file != _STDOUT:
         check_writable(json_file)
+    html = checked(html, json_file)
     compared = compare_sessions(load_sessions(base), load_sessions(candidate), QUANTITIES[metric])
     if json_file is not None:
-        data = encode(_plain(compared, str(base), str(candidate))) + b"\n"
+        data = encode(as_plain(compared, str(base), str(candidate))) + b"\n"
         show(data) if json_file == _STDOUT else write_atomically(json_file, data)
+    if html is not None:
+        write_atomically(html, _page(compared, str(base), str(candidate)))
     if not quiet and json_file != _STDOUT:
         show_lines(list(_lines(compared, str(base), str(candidate), show_all=show_all)))
     if compared.regressed:
@@ -79,7 +86,22 @@ def _lines(compared: FilesCompared, base: str, candidate: str, *, show_all: bool
         yield printable(redact(f"{base} and {candidate} have no test in common"))
 
 
-def _plain(compared: FilesCompared, base: str, candidate: str) -> dict[str, object]:
+def _page(compared: FilesCompared, base: str, candidate: str) -> bytes:
+    from paceline.report.html.page import render_comparison_html
+
+    text = render_comparison_html(
+        dict(worst_first(compared.compared.items())),
+        redact(base),
+        redact(candidate),
+        utc_text(SYSTEM_CLOCK.utc_now()),
+        only_base=compared.only_base,
+        only_candidate=compared.only_candidate,
+    )
+    return text.encode()
+
+
+def as_plain(compared: FilesCompared, base: str, candidate: str) -> dict[str, object]:
+    """What ``--json`` writes, before it is JSON; ``docs/files.md`` shows it."""
     return {
         "schema": COMPARE_SCHEMA,
         "base": redact(base),

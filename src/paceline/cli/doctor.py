@@ -8,7 +8,7 @@ import click
 from paceline.campaign.doctor import QUICK_PAIRS, DoctorPlan, examine
 from paceline.campaign.duet import FEWEST_PAIRS, PAIRS
 from paceline.campaign.lockstep.pairs import PLANTED
-from paceline.cli.display import DuetProgress, show
+from paceline.cli.display import DuetProgress, show, show_report
 from paceline.cli.exit_codes import ExitCode
 from paceline.cli.options import FILE, display_options, percentage
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
@@ -58,7 +58,7 @@ def command(
     paceline doctor
     paceline doctor --effect 3% --pairs 48 --json doctor.json
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
-    del debug, no_color  # the first is read by main(), of the second there are none
+    del debug  # read by main()
     if quick and pairs is not None:
         raise ConfigurationError("--quick and --pairs exclude each other: name one")
     plan = DoctorPlan(
@@ -69,13 +69,15 @@ def command(
     )
     if json_file is not None and json_file != _STDOUT:
         check_writable(json_file)
-    progress = DuetProgress(quiet=quiet)
+    progress = DuetProgress(quiet=quiet, no_color=no_color)
     progress.announce("looking at clock and cores")
+    interrupted = True
     try:
         fitness = judge_fitness(examine(plan, SYSTEM_CLOCK, progress))
+        interrupted = fitness.record.interrupted
     finally:
-        progress.clear()
-    _show_and_save(fitness, json_file, quiet=quiet)
+        progress.clear(interrupted=interrupted)
+    _show_and_save(fitness, json_file, quiet=quiet, no_color=no_color)
     return exit_code_of(fitness)
 
 
@@ -86,7 +88,7 @@ def exit_code_of(fitness: Fitness) -> ExitCode:
     return ExitCode.HELD if fitness.grade is Grade.FIT else ExitCode.NO_VERDICT
 
 
-def _show_and_save(fitness: Fitness, json_file: Path | None, *, quiet: bool) -> None:
+def _show_and_save(fitness: Fitness, json_file: Path | None, *, quiet: bool, no_color: bool) -> None:
     advice = advice_of(fitness)
     data = encode_doctor(fitness, advice, utc_text(SYSTEM_CLOCK.utc_now()))
     if json_file == _STDOUT:
@@ -95,4 +97,4 @@ def _show_and_save(fitness: Fitness, json_file: Path | None, *, quiet: bool) -> 
     if json_file is not None:
         write_atomically(json_file, data)
     if not quiet:
-        show(render_doctor(fitness, advice))
+        show_report(render_doctor(fitness, advice), no_color=no_color)

@@ -1,7 +1,7 @@
 """Options of ``paceline duet``: what stands on the two sides, how much is measured, by what it is judged."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ import click
 
 from paceline.campaign.duet import ADAPTIVE_LOOKS, FEWEST_PAIRS, PAIRS
 from paceline.campaign.lockstep.pairs import Plan
+from paceline.cli.duet_suite import Suite
 from paceline.cli.load_options import rate
 from paceline.cli.options import FILE, duration, packed, percentage
 from paceline.core.errors import ConfigurationError
@@ -39,7 +40,20 @@ class SideOptions:
     per_second: float | None
     window_s: float | None
 
-    def check(self, revision: str | None) -> None:
+    def split(self, words: Sequence[str]) -> tuple[str | None, Suite | None]:
+        """The base's revision and the suite that the words of the command line name.
+
+        Raises:
+            ConfigurationError: they name no tests that are there.
+        """
+        is_named = self.base_python is not None or self.base_url is not None
+        # Beside an option that names the base, what is there under that name is a test, and anything else a revision.
+        begins_with_tests = not words or words[0].startswith("-") or Path(words[0].partition("::")[0]).exists()
+        if is_named and begins_with_tests:
+            return None, Suite(tuple(words)) if words else None
+        return (words[0], Suite(tuple(words[1:])) if words[1:] else None) if words else (None, None)
+
+    def check(self, revision: str | None, suite: Suite | None = None) -> None:
         """That exactly one way of naming two sides was taken, and nothing of another.
 
         Raises:
@@ -53,6 +67,7 @@ class SideOptions:
                 + (f"; {' and '.join(taken)} exclude each other" if taken else "")
             )
         belongs = {
+            "TESTS": (suite, {"BASE_REVISION", "--base-python"}),
             "--call": (self.calls, {"BASE_REVISION", "--base-python"}),
             "--setup": (self.setup, {"BASE_REVISION"}),
             "--tests": (self.tests, {"BASE_REVISION"}),
@@ -71,8 +86,18 @@ class SideOptions:
                 raise ConfigurationError(f"{option} goes with {' or '.join(sorted(owners))}, not with {taken[0]}")
         if self.base_url is not None and self.candidate_url is None:
             raise ConfigurationError("--base-url needs --candidate-url beside it")
-        if self.base_url is None and not self.calls:
-            raise ConfigurationError("nothing to measure: name a function, as in --call shop.prices:total")
+        if self.base_url is None and not self.calls and suite is None:
+            if revision is not None and Path(revision.partition("::")[0]).exists():
+                raise ConfigurationError(
+                    f"{revision} is no revision to compare with: name one before it, as in: duet HEAD -- {revision}"
+                )
+            raise ConfigurationError(
+                "nothing to measure: name tests, as in '-- tests/perf', or a function, as in --call shop.prices:total"
+            )
+        if suite is not None:
+            for option, value in {"--call": self.calls, "--before": self.before, "--after": self.after}.items():
+                if value:
+                    raise ConfigurationError(f"{option} is for functions, and tests are named: say one or the other")
 
 
 def side_options(command: _Command) -> _Command:

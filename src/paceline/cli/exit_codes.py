@@ -2,9 +2,11 @@
 
 from collections.abc import Collection, Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from paceline.judge.duet import SuiteVerdict
-from paceline.judge.result import TestResult, TestStatus
+if TYPE_CHECKING:  # the codes are needed to say that something of this cannot be imported
+    from paceline.judge.duet import SuiteVerdict
+    from paceline.judge.result import TestResult
 
 # Whose figures show the measuring process rather than the target, or another load than was asked for.
 _NO_VERDICT = frozenset(
@@ -32,7 +34,7 @@ class ExitCode(IntEnum):
     NO_VERDICT = 6
 
 
-def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, strict: bool = False) -> ExitCode:
+def exit_code_of(results: "Sequence[TestResult]", *, interrupted: bool = False, strict: bool = False) -> ExitCode:
     """The code for a session that could be run.
 
     Args:
@@ -40,6 +42,8 @@ def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, st
         interrupted: whether it was ended early.
         strict: whether a WARNING or an inconclusive comparison counts as no verdict.
     """
+    from paceline.judge.result import TestStatus
+
     measured = [result for result in results if result.metrics.iterations]
     if interrupted:
         return ExitCode.INTERRUPTED
@@ -51,7 +55,7 @@ def exit_code_of(results: Sequence[TestResult], *, interrupted: bool = False, st
 
 
 def exit_code_of_duets(
-    suite: SuiteVerdict,
+    suite: "SuiteVerdict",
     left_out: Collection[str],
     broken: Collection[str] = (),
     *,
@@ -63,7 +67,7 @@ def exit_code_of_duets(
     Args:
         suite: what was concluded.
         left_out: tests that could not be compared.
-        broken: those of them with which only the candidate had trouble.
+        broken: those of them that the candidate fails.
         interrupted: whether it was ended early.
         strict: whether an inconclusive verdict, or a test left out, counts as no verdict.
     """
@@ -77,7 +81,9 @@ def exit_code_of_duets(
     return ExitCode.HELD if suite.results else ExitCode.NOTHING_MEASURED
 
 
-def _without_verdict(result: TestResult, *, strict: bool) -> bool:
+def _without_verdict(result: "TestResult", *, strict: bool) -> bool:
+    from paceline.judge.result import TestStatus
+
     judged = result.threshold is not None or result.comparison is not None
     if judged and any(finding.code in _NO_VERDICT for finding in result.findings):
         return True

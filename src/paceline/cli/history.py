@@ -76,12 +76,17 @@ def import_files(files: tuple[Path, ...], branch: str | None, commit: str | None
     with opened(url, write=True, create=True) as history:
         for file in files:
             try:
-                sessions = sessions_in(file, branch=branch, commit=commit, otherwise=(here.branch, here.commit))
+                found = sessions_in(file, branch=branch, commit=commit, otherwise=here)
             except FileFormatError as error:
                 click.echo(f"paceline: {printable(redact(str(error)))}; nothing of it was added", err=True)
                 failed = True
                 continue
-            done = history.add(sessions)
+            if found.is_assumed and here.commit:
+                told = (
+                    f"{file} does not say which commit was measured: taken is that of this folder, {here.commit[:12]}"
+                )
+                click.echo(f"paceline: {printable(redact(told))}; --commit says another", err=True)
+            done = history.add(found.sessions)
             known = f", {counted(done.known, 'session')} already there" if done.known else ""
             show(f"{printable(str(file))}: {counted(done.added, 'session')} added{known}\n")
     return ExitCode.USAGE if failed else ExitCode.HELD
@@ -121,9 +126,9 @@ def trend(test: str, branch: str | None, metric: str, last: int, json_file: Path
     if json_file is None:
         show(_as_shown(render_trend(found, unicode=_has_blocks())))
     elif json_file == _STDOUT:
-        show(_document(found))
+        show(document(found))
     else:
-        write_atomically(json_file, _document(found))
+        write_atomically(json_file, document(found))
     return ExitCode.HELD
 
 
@@ -147,7 +152,8 @@ def prune(keep: int | None, older_than: float | None, url: str, debug: bool) -> 
     return ExitCode.HELD
 
 
-def _document(found: HistoryTrend) -> bytes:
+def document(found: HistoryTrend) -> bytes:
+    """What ``trend --json`` writes; ``docs/files.md`` shows it."""
     return encode({"schema": TREND_SCHEMA, "trend": found}) + b"\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from paceline.cli.options import FILE, duration, packed
+from paceline.cli.options import FILE, TLS, duration, packed
 from paceline.core.errors import ConfigurationError
 from paceline.targets.http import HttpTarget
 
@@ -92,12 +92,7 @@ def request_options(command: _Command) -> _Command:
         click.option("--bearer", metavar="TOKEN", help="Bearer authentication."),
         click.option("-L", "--follow-redirects", is_flag=True, help="Go where an answer points to."),
         click.option("--no-keepalive", is_flag=True, help="A new connection for each request."),
-        click.option("-k", "--insecure", is_flag=True, help="Trust any certificate."),
-        click.option(
-            "--ca", "ca_file", type=FILE, metavar="FILE", help="Certificates to trust, instead of the system's."
-        ),
-        click.option("--cert", "cert_file", type=FILE, metavar="FILE", help="Certificate of this client."),
-        click.option("--key", "key_file", type=FILE, metavar="FILE", help="Its key."),
+        *TLS,
         click.option("--unix-socket", metavar="PATH", help="Connect to a socket instead of host and port."),
         click.option(
             "--timeout", "timeout_s", callback=duration, default="30s", show_default=True, metavar="TIME",

@@ -16,6 +16,8 @@ _COMMANDS = {
     "demo": ("paceline.demo.command", "Measure a real API, database and cache; write a report."),
     "call": ("paceline.cli.call", "Benchmark a Python callable."),
     "http": ("paceline.cli.http", "Load an HTTP endpoint."),
+    "sql": ("paceline.cli.sql", "Measure statements on a database."),
+    "cache": ("paceline.cli.cache", "Load a Redis or Valkey server."),
     "run": ("paceline.cli.run", "Let virtual users go through the scenarios of a Python file."),
     "history": ("paceline.cli.history", "Keep sessions over months, find where a test became slower."),
     "duet": ("paceline.cli.duet", "Did it get slower? Base and candidate side by side, on this machine."),
@@ -88,13 +90,17 @@ def main() -> None:
 
 
 def _complain(text: str, code: int, *, debug: bool) -> int:
-    from paceline.report.text import printable
-
     if debug:
         import traceback
 
         click.echo(redact(traceback.format_exc()), err=True)
-    click.echo(f"paceline: {printable(redact(text))}", err=True)
+    try:
+        from paceline.report.layout import printable
+    except Exception:  # noqa: BLE001  # it may be what is broken, and the complaint is not to be lost in another
+        shown = ascii(redact(text))[1:-1]
+    else:
+        shown = printable(redact(text))
+    click.echo(f"paceline: {shown}", err=True)
     return code
 
 

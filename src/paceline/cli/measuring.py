@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from paceline.campaign.suite import is_whole
-from paceline.cli.display import Progress, show, show_report
+from paceline.cli.display import Progress, report_width, show, show_report
 from paceline.cli.exit_codes import exit_code_of
 from paceline.cli.options import OutputOptions
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
@@ -21,7 +21,7 @@ from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
 from paceline.report.document import document_of
-from paceline.report.text import printable
+from paceline.report.layout import page, printable
 from paceline.store.baselines import load_own_baseline
 from paceline.store.codec import encode_results
 from paceline.store.files import check_writable, write_atomically
@@ -55,7 +55,7 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
     """
     options = _checked(options)
     folder = Path.cwd()  # of the code that is measured, which may go elsewhere
-    progress = Progress(quiet=options.quiet)
+    progress = Progress(quiet=options.quiet, no_color=options.no_color)
     command = " ".join(without_credentials(word for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK))
     journal, finished = _journal(command, options)
     framework = PerformanceTestFramework(
@@ -72,15 +72,17 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
         warnings.simplefilter("always", PacelineWarning)
         try:
             try:
-                if options.baseline is not None:
+                if options.baseline is not None and options.baseline.exists():
                     framework.load_baseline(options.baseline)
+                elif options.baseline is not None:
+                    _say(f"there is no baseline {options.baseline} yet: --save-baseline {options.baseline} makes it")
                 if options.save_baseline is not None:
                     framework.calibrate()
                 work(framework, progress)
             except (KeyboardInterrupt, PacelineError) as error:
                 stopped_by = error
             finally:
-                progress.clear()
+                progress.clear(interrupted=isinstance(stopped_by, KeyboardInterrupt))
             # Whatever ended the work: what was measured is shown and saved. Where nothing was, files stay as they are.
             if framework.results:
                 _show_and_save(framework, options, folder)
@@ -117,12 +119,18 @@ def _checked(options: OutputOptions) -> OutputOptions:
         ConfigurationError: two outputs have one path.
     """
     to_stdout = options.json_file == _STDOUT
-    baseline, saved, results, junit = (
+    baseline, saved, results, html, junit = (
         None if path is None else Path(os.path.abspath(path))  # noqa: PTH100  # links are followed when written
-        for path in (options.baseline, options.save_baseline, None if to_stdout else options.json_file, options.junit)
+        for path in (
+            options.baseline,
+            options.save_baseline,
+            None if to_stdout else options.json_file,
+            options.html,
+            options.junit,
+        )
     )
     written: dict[Path, str] = {}
-    for option, path in (("--json", results), ("--junit", junit), ("--save-baseline", saved)):
+    for option, path in (("--json", results), ("--html", html), ("--junit", junit), ("--save-baseline", saved)):
         if path is None:
             continue
         if path in written:
@@ -142,6 +150,7 @@ def _checked(options: OutputOptions) -> OutputOptions:
         baseline=baseline,
         save_baseline=saved,
         json_file=options.json_file if to_stdout else results,
+        html=html,
         junit=junit,
         history=history,
     )
@@ -168,9 +177,12 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
 
 def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions, folder: Path) -> None:
     if not options.quiet and options.json_file != _STDOUT:
-        show_report(framework.generate_report(), no_color=options.no_color)
+        with page(report_width()):
+            text = framework.generate_report()
+        show_report(text, no_color=options.no_color)
     if options.json_file == _STDOUT:
-        show(encode_results(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now())))
+        now = utc_text(SYSTEM_CLOCK.utc_now())
+        show(encode_results(framework.results, this_machine(), now, revision=current_revision(folder)))
     elif options.json_file is not None:
         framework.export_json(options.json_file)
     if options.junit is not None:
@@ -185,6 +197,10 @@ def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions, 
         added = append(options.history, framework.results, branch=revision.branch, commit=revision.commit)
         if not options.quiet:
             _say(f"{counted(added.added, 'session')} added to the history; 'paceline history trend TEST' shows it")
+    if options.html is not None:  # after the history, which it shows
+        from paceline.cli.html import page_of
+
+        write_atomically(options.html, page_of(framework.results, history=options.history))
 
 
 def _close(journal: Journal | None, *, measured: bool, clean: bool) -> None:

@@ -55,6 +55,12 @@ def whole_numbers(_: click.Context, parameter: click.Parameter, text: str | None
 
 
 FILE = click.Path(path_type=Path)
+TLS = (
+    click.option("-k", "--insecure", is_flag=True, help="Trust any certificate."),
+    click.option("--ca", "ca_file", type=FILE, metavar="FILE", help="Certificates to trust, instead of the system's."),
+    click.option("--cert", "cert_file", type=FILE, metavar="FILE", help="Certificate of this client."),
+    click.option("--key", "key_file", type=FILE, metavar="FILE", help="Its key."),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,7 @@ class OutputOptions:
     baseline: Path | None = None
     save_baseline: Path | None = None
     json_file: Path | None = None
+    html: Path | None = None
     junit: Path | None = None
     history: str | None = None
     strict: bool = False
@@ -86,6 +93,7 @@ def output_options(command: _Command) -> _Command:
         click.option("--baseline", type=FILE, metavar="FILE", help="Compare with the sessions stored in FILE."),
         click.option("--save-baseline", type=FILE, metavar="FILE", help="Add this session to FILE."),
         click.option("--json", "json_file", type=FILE, metavar="FILE", help="Write all results to FILE ('-': stdout)."),
+        click.option("--html", type=FILE, metavar="FILE", help="Write the report to FILE as a page for browsers."),
         click.option("--junit", type=FILE, metavar="FILE", help="Write all results to FILE as JUnit XML."),
         click.option(
             "--history", is_flag=False, flag_value=str(Path(".paceline", "history.db")), metavar="[URL]",

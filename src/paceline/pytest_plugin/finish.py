@@ -6,10 +6,12 @@ from pathlib import Path
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import PacelineError, PacelineWarning
 from paceline.core.units import counted
+from paceline.judge.duet import judge_duets
 from paceline.pytest_plugin.outcome import supports_no_verdict
 from paceline.pytest_plugin.session import PerfSession
 from paceline.report.document import document_of
-from paceline.report.junit import render_junit
+from paceline.report.duet_junit import duet_suites
+from paceline.report.junit import suites_as_xml, suites_of
 from paceline.store.files import write_atomically
 from paceline.sysmon.fingerprint import this_machine
 
@@ -50,8 +52,9 @@ def _write(session: PerfSession) -> None:
     if options.json is not None:
         framework.export_json(options.json)
     if options.junit is not None:
-        now = utc_text(SYSTEM_CLOCK.utc_now())
-        write_atomically(options.junit, render_junit(document_of(framework.results, this_machine(), now)))
+        document = document_of(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now()))
+        suites = [*suites_of(document), *duet_suites(judge_duets(framework.duets), {})]
+        write_atomically(options.junit, suites_as_xml(suites))
     if options.save_baseline is not None:
         _save_baseline(session, options.save_baseline)
     baseline = framework.baseline_metrics
@@ -64,6 +67,23 @@ def _write(session: PerfSession) -> None:
         )
     if session.settings.history is not None:
         _add_to_history(session, session.settings.history)
+    if options.html is not None:  # after the history, which it shows
+        write_atomically(options.html, _page(session))
+
+
+def _page(session: PerfSession) -> bytes:
+    from paceline.campaign.trends import trends_of
+    from paceline.judge.duet import judge_duets
+    from paceline.report.html.page import render_html
+
+    framework = session.framework
+    document = document_of(framework.results, this_machine(), utc_text(SYSTEM_CLOCK.utc_now()))
+    history = session.settings.history
+    return render_html(
+        document,
+        duets=judge_duets(framework.duets) if framework.duets else None,
+        trends=() if history is None else trends_of(history, document.worst_first),
+    ).encode()
 
 
 def _save_baseline(session: PerfSession, path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import functools
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypedDict, TypeVar, Unpack, cast
 
 import pytest
 
@@ -22,6 +23,9 @@ from paceline.pytest_plugin.session import PerfSession
 from paceline.pytest_plugin.thresholds import threshold_from
 from paceline.records.run_record import TestType
 from paceline.targets.call import returns_awaitable
+
+if TYPE_CHECKING:
+    from paceline.pytest_plugin.measurer import Measurer
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -61,11 +65,17 @@ def _through(method: _Method[_P, _R]) -> "Callable[Concatenate[Perf, _P], _R]":
     signature = inspect.signature(method)
 
     def through(self: "Perf", /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        arguments = self.prepared(signature, args, kwargs)
-        if self.is_disabled:
-            return cast("_R", once(arguments))
-        with self.measuring(arguments) as framework:
-            return self.noted(method(framework, **arguments))  # type: ignore[call-arg]  # they have its names
+        __tracebackhide__ = True
+        try:
+            arguments = self.prepared(signature, args, kwargs)
+            if self.walk is not None:
+                return cast("_R", self.walk.measured(arguments))
+            if self.is_disabled:
+                return cast("_R", once(arguments))
+            with self.measuring(arguments) as framework:
+                return self.noted(method(framework, **arguments))  # type: ignore[call-arg]  # they have its names
+        except ConfigurationError as error:
+            raise _without_our_part(error) from None
 
     functools.update_wrapper(through, method)
     return through
@@ -76,14 +86,25 @@ def _athrough(method: _Method[_P, Awaitable[_R]]) -> "Callable[Concatenate[Perf,
     signature = inspect.signature(method)
 
     async def through(self: "Perf", /, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        arguments = self.prepared(signature, args, kwargs)
-        if self.is_disabled:
-            return cast("_R", await aonce(arguments))
-        with self.measuring(arguments) as framework:
-            return self.noted(await method(framework, **arguments))  # type: ignore[call-arg]  # they have its names
+        __tracebackhide__ = True
+        try:
+            arguments = self.prepared(signature, args, kwargs)
+            if self.walk is not None:
+                return cast("_R", await self.walk.ameasured(arguments))
+            if self.is_disabled:
+                return cast("_R", await aonce(arguments))
+            with self.measuring(arguments) as framework:
+                return self.noted(await method(framework, **arguments))  # type: ignore[call-arg]  # they have its names
+        except ConfigurationError as error:
+            raise _without_our_part(error) from None
 
     functools.update_wrapper(through, method)
     return through
+
+
+def _without_our_part(error: ConfigurationError) -> ConfigurationError:
+    """What the caller wrote is wrong, and the message says what: the way to it through our modules helps nobody."""
+    return error.with_traceback(None)
 
 
 class Perf:
@@ -138,6 +159,12 @@ class Perf:
             ConfigurationError: an argument is wrong, or nothing may be measured here; nothing was.
             MeasurementError: the run could not be made.
         """
+        __tracebackhide__ = True
+        if not (args or keep_returned) and _is_what_was_returned(operation):
+            from paceline.pytest_plugin.written import meant_by
+
+            meant = meant_by(sys._getframe(1))  # noqa: SLF001  # of the test, which wrote it
+            raise ConfigurationError(f"operation must be callable, not {type(operation).__name__}: write {meant}")
         call = self._call(operation, args, options, keep_returned=keep_returned)
         return self.run_benchmark(self._named(name), test_type, call, **cast("Any", options))
 
@@ -151,6 +178,7 @@ class Perf:
         **options: Unpack[BenchmarkOptions],
     ) -> TestResult:
         """Calling the fixture, on the running event loop; a synchronous operation runs in a thread meanwhile."""
+        __tracebackhide__ = True
         call = self._call(operation, args, options, keep_returned=keep_returned)
         return await self.arun_benchmark(self._named(name), test_type, call, **cast("Any", options))
 
@@ -161,6 +189,11 @@ class Perf:
     arun_benchmark = _athrough(PerformanceTestFramework.arun_benchmark)
     arun_concurrent_benchmark = _athrough(PerformanceTestFramework.arun_concurrent_benchmark)
     arun_load = _athrough(PerformanceTestFramework.arun_load)
+
+    @property
+    def walk(self) -> "Measurer | None":
+        """Who measures instead, where this process is one side of a duet."""
+        return self._session.walk
 
     @property
     def is_disabled(self) -> bool:
@@ -237,6 +270,7 @@ class Perf:
         *,
         keep_returned: bool,
     ) -> Any:  # noqa: ANN401  # likewise
+        __tracebackhide__ = True
         if args:
             if not callable(operation):
                 raise ConfigurationError(f"{type(operation).__name__} takes no arguments: only functions do")
@@ -264,3 +298,10 @@ class Perf:
             return returned
 
         return kept
+
+
+def _is_what_was_returned(operation: object) -> bool:
+    """Whether it can be nothing to measure: no function, no target of ours or of anybody's, no coroutine."""
+    kind = type(operation)
+    is_target = kind.__module__.partition(".")[0] == "paceline" or hasattr(kind, "lanes")
+    return not (callable(operation) or is_target or inspect.iscoroutine(operation))

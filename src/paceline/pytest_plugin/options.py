@@ -10,6 +10,7 @@ import pytest
 XDIST = ("refuse", "mark")
 _FILES = {
     "json": "Write all results to FILE.",
+    "html": "Write the report to FILE as a page for browsers.",
     "junit": "Write all results to FILE as JUnit XML.",
     "baseline": "Compare with the sessions stored in FILE.",
     "save_baseline": "Add this session to FILE.",
@@ -29,6 +30,7 @@ class PerfOptions:
     """The options by their names without ``--perf-``; paths are absolute, for tests may change the folder."""
 
     json: Path | None = None
+    html: Path | None = None
     junit: Path | None = None
     baseline: Path | None = None
     save_baseline: Path | None = None
@@ -73,6 +75,7 @@ def options_of(config: pytest.Config) -> PerfOptions:
         ("disable", "save_baseline", "nothing is measured that could be saved"),
         ("disable", "baseline", "nothing is measured that could be compared"),
         ("disable", "json", "nothing is measured that could be written"),
+        ("disable", "html", "nothing is measured that could be written"),
         ("disable", "junit", "nothing is measured that could be written"),
         ("disable", "resume", "nothing is measured"),
         ("quick", "save_baseline", "a few calls are no reference for later sessions"),
@@ -80,7 +83,7 @@ def options_of(config: pytest.Config) -> PerfOptions:
         if getattr(options, one) and getattr(options, other):
             raise pytest.UsageError(f"{_told(one)} and {_told(other)} exclude each other: {why}")
     written: dict[Path, str] = {}
-    for name in ("json", "junit", "save_baseline"):
+    for name in ("json", "html", "junit", "save_baseline"):
         path = getattr(options, name)
         if path is not None and path in written:
             raise pytest.UsageError(

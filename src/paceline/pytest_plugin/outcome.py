@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from paceline.core.units import counted, format_count, format_ms
 from paceline.judge.change import Verdict
+from paceline.judge.comparison import Comparison
 from paceline.judge.duet import judge_duets
 from paceline.judge.result import TestResult, TestStatus
 from paceline.pytest_plugin.session import PerfSession
@@ -59,12 +60,17 @@ def doubts(session: PerfSession, nodeid: str) -> Iterator[str]:
         if result.status is TestStatus.FAILED:
             continue
         yield from (f"{_line(str(each))} [{each.code}]" for each in result.findings if each.serious)
-        if result.comparison is not None and not result.comparison.is_settled:
+        if result.comparison is not None and not result.comparison.is_settled and not is_advice(result.comparison):
             yield f"inconclusive against the baseline: {_line(result.comparison.reason)}"
     names = session.duets.get(nodeid)
     for duet in judge_duets(session.framework.duets).results if names else ():
         if duet.record.name in (names or ()) and duet.verdict is Verdict.INCONCLUSIVE:
             yield f"inconclusive duet: {_line(duet.primary.reason)}"
+
+
+def is_advice(comparison: Comparison) -> bool:
+    """Whether it is the baseline that proves nothing, for every test alike: that is said once a session."""
+    return not comparison.is_settled and comparison.sessions > 0 and not comparison.gates
 
 
 def regressions(session: PerfSession) -> Mapping[str, str]:

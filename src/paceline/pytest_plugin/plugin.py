@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FIXTURES = frozenset({"perf", "benchmark"})  # whoever takes one of them measures
 _TRAVELLING = "paceline_results"  # attribute of a worker's report
+_TAKEN: pytest.StashKey[bool] = pytest.StashKey()  # of a test that the fixture ``perf`` was made for
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -44,6 +45,7 @@ def perf(request: pytest.FixtureRequest) -> "Perf":
     """Measures an operation, ``perf(operation)``: the session's performance framework as this test sees it."""
     from paceline.pytest_plugin.fixture import Perf
 
+    request.node.stash[_TAKEN] = True
     return Perf(perf_session(request.config), request.node)
 
 
@@ -79,15 +81,29 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         if session.has_begun and (told := _broken(session, item)):
             item.add_report_section("call", "performance", told)
         raise
-    if item.get_closest_marker(MARKER) is not None and not _has_measured(session, item):
-        _warn(item, "it has the marker 'perf' and measured nothing: take the fixture 'perf' and call it")
+    _warn_of_nothing(session, item)
     if session.has_begun:
         _judge(session, item)
     return returned
 
 
+def _warn_of_nothing(session: PerfSession, item: pytest.Item) -> None:
+    is_marked, has_taken = item.get_closest_marker(MARKER) is not None, item.stash.get(_TAKEN, False)
+    if not (is_marked or has_taken) or _has_measured(session, item):
+        return
+    if has_taken:
+        _warn(item, "it takes the fixture 'perf' and measured nothing: call it, as in perf(function, argument)")
+    else:
+        _warn(item, "it has the marker 'perf' and measured nothing: take the fixture 'perf' and call it")
+
+
 def _has_measured(session: PerfSession, item: pytest.Item) -> bool:
-    return session.options.disable or item.nodeid in session.results or item.nodeid in session.duets
+    return (
+        session.options.disable
+        or session.walk is not None
+        or item.nodeid in session.results
+        or item.nodeid in session.duets
+    )
 
 
 def _broken(session: PerfSession, item: pytest.Item) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from paceline.framework import PerformanceTestFramework
     from paceline.judge.change import Rule
     from paceline.judge.result import TestResult
+    from paceline.pytest_plugin.measurer import Measurer
     from paceline.store.journal import Journal
 
 JOURNAL_COMMAND = "pytest"
@@ -41,6 +42,7 @@ class PerfSession:
         measuring_s: seconds spent on measuring so far.
         noted: findings about the run under way.
         folder: the root of the project.
+        walk: where this process is one side of a duet: who measures instead.
 
     Raises:
         pytest.UsageError: options or settings are wrong.
@@ -59,6 +61,7 @@ class PerfSession:
         self.workers: Workers | None = workers_of(config)
         self.measuring_s = 0.0
         self.noted: Sequence[Finding] = ()
+        self.walk: Measurer | None = None
         self._owners: dict[str, str] = {}
         self.folder = config.rootpath
         self._has_workers = getattr(config.option, "dist", "no") != "no"
@@ -74,7 +77,11 @@ class PerfSession:
         """
         if self.options.resume and self._has_workers:
             raise pytest.UsageError("--perf-resume is for one process: workers do not see the journal; add -n 0")
-        written = [path for path in (self.options.json, self.options.junit, self.options.save_baseline) if path]
+        written = [
+            path
+            for path in (self.options.json, self.options.html, self.options.junit, self.options.save_baseline)
+            if path
+        ]
         read = self.baseline if self.baseline and self.baseline.exists() else None
         saved = self.options.save_baseline
         if not written and not read:

@@ -1,7 +1,11 @@
 """The end of pytest's output: one table of what was measured, the worst first, as wide as the terminal."""
 
-from collections.abc import Iterator, Sequence
+import os
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from paceline.core.redaction import redact
@@ -9,6 +13,7 @@ from paceline.core.units import counted, format_count, format_ms
 from paceline.judge.change import Verdict
 from paceline.judge.duet import DuetResult, judge_duets
 from paceline.judge.result import TestResult, TestStatus
+from paceline.pytest_plugin.outcome import is_advice
 from paceline.pytest_plugin.session import PerfSession
 from paceline.report.comparison_text import describe
 from paceline.report.layout import printable, share_text
@@ -22,6 +27,9 @@ _COLOURS: dict[TestStatus | None, dict[str, bool]] = {
     TestStatus.PASSED: {"green": True},
 }
 _MOST_NAME, _LEAST_NAME = 60, 16
+_MOST_REASONS = 3
+# Findings that are no warning of a test, because they are about all of them: by their codes.
+_OF_THE_MACHINE = {"host-busy": "busy with other work"}
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,48 @@ def write_summary(session: PerfSession, reporter: Any) -> None:  # noqa: ANN401 
     reporter.section("performance")
     for line in (*table(results, reporter.config.get_terminal_writer().fullwidth), *duet_lines(duets)):
         reporter.write_line(line.text, **_COLOURS.get(line.status, {}))
+    for told in machine_lines(results):
+        reporter.write_line(told)
+    tests = common_path(session.results, session.folder, reporter.config.invocation_params.dir)
+    for told in advice_lines(results, tests):
+        reporter.write_line(told)
     if session.skipped:
         reporter.write_line(f"{counted(len(session.skipped), 'test')} not measured: the budget was used up")
     for notice in session.notices:
         reporter.write_line(f"paceline: {printable(redact(notice))}")  # in one piece: paths are there to be copied
+
+
+def machine_lines(results: Sequence[TestResult]) -> Iterator[str]:
+    """What was wrong with the machine while ``results`` were measured: a line for each kind."""
+    for code, seen in _OF_THE_MACHINE.items():
+        if hit := sum(any(finding.code == code for finding in result.findings) for result in results):
+            yield f"machine: {seen} in {hit} of {counted(len(results), 'test')} ({code})"
+
+
+def advice_lines(results: Sequence[TestResult], tests: str) -> Iterator[str]:
+    """A line where the baseline proves nothing yet, and what does.
+
+    Args:
+        results: of the session.
+        tests: where they are, for a command line.
+    """
+    compared = [result.comparison for result in results if result.comparison is not None]
+    reasons = Counter(each.reason for each in compared if is_advice(each)).most_common()
+    if not reasons:
+        return
+    several = len(reasons) > 1
+    why = "; ".join(f"{count} x {text}" if several else text for text, count in reasons[:_MOST_REASONS])
+    affected = f"{sum(count for _, count in reasons)} of {counted(len(compared), 'test')}"
+    yield printable(
+        f"inconclusive against the baseline: {affected}; {redact(why)}; "
+        f"for an answer now: paceline duet HEAD -- {shlex.quote(tests)}"
+    )
+
+
+def common_path(nodeids: Iterable[str], root: Path, here: Path) -> str:
+    """The file or folder that all tests ``nodeids`` of the project in ``root`` are in, as seen from ``here``."""
+    files = {os.path.join(root, nodeid.partition("::")[0]) for nodeid in nodeids}  # noqa: PTH118  # no Path is needed
+    return os.path.relpath(os.path.commonpath(files), here) if files else "."
 
 
 def table(results: Sequence[TestResult], width: int) -> Iterator[Line]:

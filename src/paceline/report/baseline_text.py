@@ -24,13 +24,15 @@ def verdict_line(name: str, comparison: Comparison) -> str:
     if comparison.candidates > 1:
         evidence = f"{comparison.candidates} sessions against {comparison.sessions}"
     primary = _primary(comparison)
+    if comparison.beside and primary.low is None:  # no forecast: then it is the percentage, which is of all of them
+        evidence = f"median of {comparison.sessions + comparison.beside} sessions, {comparison.sessions} of them apart"
     told = name if primary.quantity == MEDIAN else f"{name} ({primary.quantity.label})"
     return describe(told, primary, evidence)
 
 
 def other_changes(comparison: Comparison) -> str:
     """``mean +7.1 %, p95 +9.0 %, throughput -6.7 %``: the quantities that do not gate; empty where none is known."""
-    known = (each for each in _changes(comparison)[1:] if each.estimate is not None and math.isfinite(each.estimate))
+    known = (each for each in changes_of(comparison)[1:] if each.estimate is not None and math.isfinite(each.estimate))
     told = (each for each in known if each.quantity.is_ratio or each.estimate)
     return ", ".join(f"{each.quantity.label} {amount(_without_interval(each))}" for each in told)
 
@@ -40,13 +42,15 @@ def wrapped_lines(name: str, comparison: Comparison) -> Iterator[str]:
     yield from wrapped(verdict_line(name, comparison), "", "    ")
     if others := other_changes(comparison):
         yield from wrapped(others, "    ")
+    for change in comparison.plan_changes:
+        yield from wrapped(f"other plan of {change.statement}: {change.after}; before: {change.before}", "    ")
 
 
 def _primary(comparison: Comparison) -> Change:
-    return _changes(comparison)[0]
+    return changes_of(comparison)[0]
 
 
-def _changes(comparison: Comparison) -> tuple[Change, ...]:
+def changes_of(comparison: Comparison) -> tuple[Change, ...]:
     """Those of the comparison; of one in an older file, what its percentages say."""
     if comparison.changes:
         return comparison.changes

@@ -23,7 +23,7 @@ def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequ
         notices: what else a person should know.
     """
     lines: list[str] = []
-    for result in sorted(suite.results, key=_badness):
+    for result in worst_first(suite):
         lines += ["", *_section(result)]
     if left_out:
         lines += ["", heading("not compared")]
@@ -32,6 +32,24 @@ def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequ
         lines += ["", *wrapped(notice, "note: ")]
     lines += ["", *_summary(suite, left_out), ""]
     return "\n".join(lines[1:])
+
+
+def worst_first(suite: SuiteVerdict) -> list[DuetResult]:
+    """Regressions first, within a verdict the largest worsening first."""
+    return sorted(suite.results, key=_badness)
+
+
+def typical_ns(seen: Sequence[Epochs]) -> float | None:
+    """A side's time of a call: the median over pairs of the median over epochs; None where none has a time."""
+    epochs_ns = [median(each.epoch_ns) for each in seen if each.epoch_ns and all(map(math.isfinite, each.epoch_ns))]
+    return median(epochs_ns) if epochs_ns else None
+
+
+def tally(suite: SuiteVerdict, left_out: Mapping[str, str]) -> list[str]:
+    """``2 regressed``, ``1 not compared``: what there is, the worst first."""
+    counts = [(verdict, sum(each.verdict is verdict for each in suite.results)) for verdict in _WORST_FIRST]
+    parts = [f"{number} {verdict.value}" for verdict, number in counts if number]
+    return [*parts, f"{len(left_out)} not compared"] if left_out else parts
 
 
 def _badness(result: DuetResult) -> tuple[int, float]:
@@ -64,9 +82,9 @@ def _is_nothing(change: Change) -> bool:
 def _side_text(record: DuetRecord, side: Side, seen: Sequence[Epochs]) -> str:
     known = [part for part in (side.detail, side.python) if part]
     label = f"{side.label} ({', '.join(known)})" if known else side.label
-    epochs_ns = [median(each.epoch_ns) for each in seen if each.epoch_ns and all(map(math.isfinite, each.epoch_ns))]
+    time_ns = typical_ns(seen)
     what = "request" if record.subject is Subject.HTTP else "call"
-    return f"{label}: {format_ms(median(epochs_ns) / NS_PER_MS)} a {what}, median" if epochs_ns else label
+    return label if time_ns is None else f"{label}: {format_ms(time_ns / NS_PER_MS)} a {what}, median"
 
 
 def _controls(result: DuetResult) -> Iterator[str]:
@@ -75,13 +93,15 @@ def _controls(result: DuetResult) -> Iterator[str]:
     if result.planted is not None:
         effect = f"a planted {100 * result.record.planted_effect:+.0f} %"
         found = result.planted.verdict is Verdict.REGRESSED
-        yield f"{effect} {'found' if found else 'NOT found'}, as {amount(result.planted)}"
+        told = f"{effect} {'found' if found else 'NOT found'}, as {amount(result.planted)}"
+        if not found and result.verdict in {Verdict.REGRESSED, Verdict.IMPROVED}:
+            told += ": this noise would allow no 'unchanged'; what was found is larger than it"
+        yield told
 
 
 def _summary(suite: SuiteVerdict, left_out: Mapping[str, str]) -> Iterator[str]:
-    counts = [(verdict, sum(each.verdict is verdict for each in suite.results)) for verdict in _WORST_FIRST]
-    parts = [f"{number} {verdict.value}" for verdict, number in counts if number]
-    if left_out:
-        parts.append(f"{len(left_out)} not compared")
+    parts = tally(suite, left_out)
     compared = counted(len(suite.results), "duet") if suite.results else "nothing could be compared"
     yield f"{compared}: {', '.join(parts)}" if parts else "nothing was measured"
+    if suite.results:
+        yield "(a change is the median over pairs, not the ratio of the two medians shown)"

@@ -10,11 +10,11 @@ from paceline.judge.result import TestResult
 from paceline.records.latency import Latency
 from paceline.records.load import Arrivals, Part, Probe, Traffic
 from paceline.records.run_record import Execution
-from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, share_text, squeezed
+from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, page_width, share_text, squeezed
 
 _LEAST_DRAWN = 100  # latencies: of fewer a picture shows chance
 _MOST_ROWS = 10
-_BAR_WIDTH = 36
+_BAR_WIDTH, _LEAST_BAR_WIDTH = 36, 8
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _MARKED = (50, 95, 99)
 # Round numbers at which rows may begin, as steps within a decade, the finest that needs few enough rows is taken.
@@ -29,6 +29,7 @@ _STEPS: tuple[tuple[float, ...], ...] = (
 )
 _MOST_PARTS = 20
 _NAME_WIDTH = 21
+_LEAST_NAME_WIDTH = 12  # below that a part is told in words
 
 
 def how_load(result: TestResult) -> str:
@@ -64,13 +65,14 @@ def distribution(result: TestResult) -> Iterator[str]:
     most = max(count for _, count in rows)
     marks = _marks([count for _, count in rows])
     label = "from"
+    width = max(_BAR_WIDTH + page_width() - WIDTH, _LEAST_BAR_WIDTH)
     for place, (low_ns, count) in enumerate(rows):
         dropped = math.isinf(low_ns)
         start = "dropped" if dropped else format_ms(low_ns / NS_PER_MS)
         share = share_text(count / every) if count else ""
         names = " ".join(marks.get(place, ()))
-        row = f"{label:<{LABEL_WIDTH}}  {start:>7}  {_bar(count / most):<{_BAR_WIDTH}} {share:>6}  {names}"
-        yield row[:WIDTH].rstrip()
+        row = f"{label:<{LABEL_WIDTH}}  {start:>7}  {_bar(count / most, width):<{width}} {share:>6}  {names}"
+        yield row[: page_width()].rstrip()
         label = ""
 
 
@@ -111,9 +113,9 @@ def _edges(lowest_ns: float, highest_ns: float) -> list[float]:
     return edges
 
 
-def _bar(share: float) -> str:
-    """``share`` of the full width, in eighths of a character; what is there at all can be seen."""
-    eighths = math.ceil(share * _BAR_WIDTH * 8)
+def _bar(share: float, width: int) -> str:
+    """``share`` of ``width``, in eighths of a character; what is there at all can be seen."""
+    eighths = math.ceil(share * width * 8)
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).rstrip()
 
 
@@ -196,27 +198,30 @@ def _parts(parts: Iterable[Part]) -> Iterator[str]:
     most_first = sorted(parts, key=lambda part: -part.counts.attempts)
     if not most_first:
         return
-    label = "requests"
-    yield _part_row(label, "", "count", "median", "p95", "p99", "errors")
-    for part in most_first[:_MOST_PARTS]:
+    told = most_first[:_MOST_PARTS]
+    name_width = min(_NAME_WIDTH + page_width() - WIDTH, max(_NAME_WIDTH, *(len(part.name) for part in told)))
+    if name_width >= _LEAST_NAME_WIDTH:
+        yield _part_row(f"{'requests':<{LABEL_WIDTH}}  {'':<{name_width}}", "count", "median", "p95", "p99", "errors")
+    for place, part in enumerate(told):
         failed = part.counts.errors + part.counts.timeouts
-        figures = (format_ms(part.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
-        yield _part_row(
-            "",
-            squeezed(part.name, _NAME_WIDTH),
-            format_count(part.counts.attempts),
-            *figures,
-            share_text(failed / part.counts.attempts) if part.counts.attempts else "–",
-        )
+        figures = [format_ms(part.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99)]
+        count, errors = format_count(part.counts.attempts), "–"
+        if part.counts.attempts:
+            errors = share_text(failed / part.counts.attempts)
+        if name_width >= _LEAST_NAME_WIDTH:
+            name = squeezed(part.name, name_width)
+            yield _part_row(f"{'':<{LABEL_WIDTH}}  {name:<{name_width}}", count, *figures, errors)
+        else:
+            median, p95, p99 = figures
+            text = f"{part.name}: {count}, median {median}, p95 {p95}, p99 {p99}, errors {errors}"
+            yield from labelled("" if place else "requests", text)
     if len(most_first) > _MOST_PARTS:
         yield from labelled("", f"and {len(most_first) - _MOST_PARTS} more, less often")
 
 
-def _part_row(label: str, name: str, count: str, *figures: str) -> str:
+def _part_row(name: str, count: str, *figures: str) -> str:
     median, p95, p99, errors = figures
-    return f"{label:<{LABEL_WIDTH}}  {name:<{_NAME_WIDTH}} {count:>10} {median:>8} {p95:>8} {p99:>8} {errors:>6}"[
-        :WIDTH
-    ]
+    return f"{name} {count:>10} {median:>8} {p95:>8} {p99:>8} {errors:>6}"[: page_width()]
 
 
 def _probe(probe: Probe) -> str:

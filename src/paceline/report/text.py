@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, format_ms
 from paceline.judge.result import TestResult, TestStatus
 from paceline.records.resources import ResourceUsage
-from paceline.records.run_record import Execution
+from paceline.records.run_record import Execution, TestType
 from paceline.report.baseline_text import worst_first, wrapped_lines
+from paceline.report.cache_text import cache_lines
+from paceline.report.database_text import database_lines
 from paceline.report.document import Document
 from paceline.report.layout import (
     LABEL_WIDTH,
-    WIDTH,
     heading,
     labelled,
+    page_width,
     printable,
     share_text,
     shortened,
@@ -27,6 +29,9 @@ __all__ = ["printable", "render_text", "shortened"]
 
 _NAME_WIDTH = 27
 _RATE_WIDTH = 9
+_FIGURES_WIDTH = 53  # of a row without its name
+_LEAST_NAME_WIDTH = 12  # below that a row takes two lines
+_STAMP_WIDTH = 20
 _MOST_TRACEBACK_LINES = 12
 _WORKER = {
     Execution.CALLER: "worker",
@@ -53,12 +58,16 @@ def render_text(document: Document) -> str:
 
 def _head(document: Document) -> Iterator[str]:
     environment = document.environment
-    yield "Paceline performance report".ljust(WIDTH - 20) + document.timestamp[:19].replace("T", " ") + "Z"
+    title, stamp = "Paceline performance report", document.timestamp[:19].replace("T", " ") + "Z"
+    if len(title) + _STAMP_WIDTH < page_width():
+        yield title.ljust(page_width() - _STAMP_WIDTH) + stamp
+    else:
+        yield from (title, stamp)
     cores = f"{environment.cpu_count} x " if environment.cpu_count else ""
     memory = f", {environment.memory_gib} GiB" if environment.memory_gib else ""
-    yield f"{environment.python}, {environment.system}, {cores}{environment.cpu_model}{memory}"[:WIDTH]
+    yield f"{environment.python}, {environment.system}, {cores}{environment.cpu_model}{memory}"[: page_width()]
     if environment.cpu_count:
-        yield f"100 % of CPU is one core: all of this machine are {100 * environment.cpu_count} %"
+        yield from wrapped(f"100 % of CPU is one core: all of this machine are {100 * environment.cpu_count} %", "")
 
 
 def _summary(document: Document) -> Iterator[str]:
@@ -66,27 +75,46 @@ def _summary(document: Document) -> Iterator[str]:
     if not totals.tests:
         yield "Summary: no test was measured."
         return
-    yield (
+    yield from wrapped(
         f"Summary: {counted(totals.tests, 'test')}: "
-        f"{totals.passed} passed, {totals.failed} failed, {counted(totals.warnings, 'warning')}"
+        f"{totals.passed} passed, {totals.failed} failed, {counted(totals.warnings, 'warning')}",
+        "",
     )
     yield ""
-    yield _row("", "median", "p95", "p99", "ops/s", "errors", "")
+    name_width = _name_width(document)
+    if name_width < _LEAST_NAME_WIDTH:
+        for result in document.results:
+            yield from _two_lines(result)
+        return
+    yield _row(" " * name_width, "median", "p95", "p99", "ops/s", "errors", "")
     for result in document.results:
-        metrics = result.metrics
-        yield _row(
-            squeezed(metrics.test_name, _NAME_WIDTH),
-            format_ms(metrics.median_time_ms),
-            format_ms(metrics.p95_time_ms),
-            format_ms(metrics.p99_time_ms),
-            _rate(metrics.throughput_ops_per_sec),
-            share_text(metrics.error_rate),
-            _MARK[result.status],
-        )
+        name = squeezed(result.metrics.test_name, name_width)
+        yield _row(f"{name:<{name_width}}", *_figures(result), _MARK[result.status])
+
+
+def _name_width(document: Document) -> int:
+    """Columns for names: what a narrow page leaves, and on a wide one as many as they need."""
+    room = page_width() - _FIGURES_WIDTH
+    longest = max(len(result.metrics.test_name) for result in document.results)
+    return min(room, max(_NAME_WIDTH, longest))
+
+
+def _figures(result: TestResult) -> tuple[str, str, str, str, str]:
+    metrics = result.metrics
+    times = (metrics.median_time_ms, metrics.p95_time_ms, metrics.p99_time_ms)
+    median, p95, p99 = map(format_ms, times)
+    return median, p95, p99, _rate(metrics.throughput_ops_per_sec), share_text(metrics.error_rate)
 
 
 def _row(name: str, median: str, p95: str, p99: str, rate: str, errors: str, status: str) -> str:
-    return f"{name:<{_NAME_WIDTH}} {median:>8} {p95:>8} {p99:>8} {rate:>{_RATE_WIDTH}} {errors:>6}  {status}".rstrip()
+    return f"{name} {median:>8} {p95:>8} {p99:>8} {rate:>{_RATE_WIDTH}} {errors:>6}  {status}".rstrip()
+
+
+def _two_lines(result: TestResult) -> Iterator[str]:
+    mark = _MARK[result.status]
+    yield f"{squeezed(result.metrics.test_name, page_width() - len(mark) - 2)}  {mark}"
+    median, p95, p99, rate, errors = _figures(result)
+    yield from wrapped(f"median {median}, p95 {p95}, p99 {p99}, {rate} ops/s, errors {errors}", "  ")
 
 
 def _violations(document: Document) -> Iterator[str]:
@@ -94,7 +122,7 @@ def _violations(document: Document) -> Iterator[str]:
     if failed:
         yield heading("Violations")
     for result in failed:
-        yield shortened(result.metrics.test_name, WIDTH)
+        yield shortened(result.metrics.test_name, page_width())
         for violation in result.broken_limits:
             yield from wrapped(violation.message, "  ✗ ")
 
@@ -118,13 +146,15 @@ def _details(document: Document) -> Iterator[str]:
 
 
 def _test(result: TestResult) -> Iterator[str]:
-    yield from labelled("run", _how(result))
+    yield from labelled("run", how_run(result))
     yield from labelled("limits", _limits(result))
     yield from _latency(result)
     yield from distribution(result)
     yield from labelled("throughput", _throughput(result))
     yield from replication_lines(result)
     yield from load_lines(result)
+    yield from cache_lines(result)
+    yield from database_lines(result)
     yield from _system(result)
     if result.metrics.metadata:
         pairs = (f"{key}={value}" for key, value in result.metrics.metadata.items())
@@ -133,19 +163,23 @@ def _test(result: TestResult) -> Iterator[str]:
         message = f": {group.message}" if group.message else ""
         yield from labelled("error", f"{group.count:,} x {group.kind}{message}")
         lines = printable(group.traceback).rstrip().splitlines()
-        yield from (f"{'':<{LABEL_WIDTH}}  {line}"[:WIDTH] for line in lines[-_MOST_TRACEBACK_LINES:])
+        yield from (f"{'':<{LABEL_WIDTH}}  {line}"[: page_width()] for line in lines[-_MOST_TRACEBACK_LINES:])
     for finding in result.findings:
         # A note is short; why it matters stands in docs/findings.md under its code.
         text = str(finding) if finding.serious else f"{finding.seen} {finding.advice}"
         yield from labelled("serious" if finding.serious else "note", f"{text} [{finding.code}]")
 
 
-def _how(result: TestResult) -> str:
+def how_run(result: TestResult) -> str:
+    """What was run, and how long it took."""
     definition, metrics = result.record.definition, result.metrics
     if result.record.load is not None:
         return how_load(result)
     took = format_ms(metrics.total_duration_sec * 1e3)
-    parts = [f"{metrics.test_type}: {counted(metrics.iterations, 'attempt')} in {took}"]
+    # What a function is called without saying what it is tells nothing of it.
+    is_default = result.record.test_type is TestType.API_ENDPOINT and not definition.target
+    kind = "" if is_default else f"{metrics.test_type}: "
+    parts = [f"{kind}{counted(metrics.iterations, 'attempt')} in {took}"]
     if definition.workers > 1 or definition.duration_s is not None:
         parts.append(counted(definition.workers, _WORKER[definition.execution]))
     if definition.calls_per_sample > 1:

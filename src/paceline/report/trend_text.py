@@ -5,9 +5,10 @@ from statistics import median
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, counted, format_count, format_ms
 from paceline.judge.change import Change, Verdict
-from paceline.judge.trend import HistoryTrend, LevelChange
+from paceline.judge.trend import LEAST_SESSIONS, HistoryTrend, LevelChange
 from paceline.records.history import Series, SeriesSize, TestSummary
 from paceline.records.quantities import Quantity
+from paceline.records.revision import UNCOMMITTED
 from paceline.report.comparison_text import amount
 from paceline.report.layout import WIDTH, labelled, printable, share_text, shortened, squeezed
 
@@ -33,11 +34,11 @@ def render_tests(tests: Sequence[TestSummary]) -> str:
     if not tests:
         return "The history holds no session.\n"
     lines = [f"{'':<32} {'sessions':>9} {'branches':>9} {'machines':>9}  newest"]
-    lines += [
-        f"{squeezed(test.test, 32):<32} {test.sessions:>9,} {test.branches:>9,} {test.machines:>9,}  "
-        f"{_moment(test.newest)}"
-        for test in tests
-    ]
+    for test in tests:
+        counts = f"{test.sessions:>9,} {test.branches:>9,} {test.machines:>9,}"
+        lines.append(f"{squeezed(test.test, 32):<32} {counts}  {_moment(test.newest)}")
+        if test.newest_commit.endswith(UNCOMMITTED):
+            lines.append(f"{'':<32} newest: {_commit(test.newest_commit)}")
     return "\n".join(lines) + "\n"
 
 
@@ -51,13 +52,14 @@ def _lines(trend: HistoryTrend, blocks: str) -> Iterator[str]:
         yield from labelled("trend", f"no session has a {quantity.label}")
         return
     values = [point.value for point in series.points]
-    low, high = _value(quantity, min(values)), _value(quantity, max(values))
+    low, high = value_text(quantity, min(values)), value_text(quantity, max(values))
     yield from labelled("trend", f"{sparkline(values, _SPARKLINE_WIDTH, blocks)}  {low} to {high}")
     yield from labelled("newest", _newest(trend))
-    if not trend.changes:
-        yield from labelled(
-            "changes", f"none: {counted(len(values), 'session')} around one level of {_value(quantity, trend.level)}"
-        )
+    around = f"{counted(len(values), 'session')} around one level of {value_text(quantity, trend.level)}"
+    if len(values) < LEAST_SESSIONS:
+        yield from labelled("changes", f"too few to look for changes (needs {LEAST_SESSIONS}): {around}")
+    elif not trend.changes:
+        yield from labelled("changes", f"none: {around}")
     for number, change in enumerate(trend.changes):
         yield from labelled("changes" if number == 0 else "", _change(series, change))
     if trend.withheld:
@@ -123,11 +125,11 @@ def _other(series: Series, other: SeriesSize) -> str:
 
 def _newest(trend: HistoryTrend) -> str:
     quantity, point, newest = trend.series.quantity, trend.series.points[-1], trend.newest
-    text = f"{_value(quantity, point.value)}, {_moment(point.started_at)}, {_commit(point.commit)}"
+    text = f"{value_text(quantity, point.value)}, {_moment(point.started_at)}, {_commit(point.commit)}"
     if newest is None:
         return f"{text}; too few sessions on this level to say what was to be expected"
-    expected = f"the {newest.foreseen_by} before lead one to expect {_value(quantity, newest.low)} to "
-    expected += _value(quantity, newest.high)
+    expected = f"the {newest.foreseen_by} before lead one to expect {value_text(quantity, newest.low)} to "
+    expected += value_text(quantity, newest.high)
     if not newest.outside:
         return f"{text}; as expected: {expected}"
     change = amount(Change(quantity, Verdict.INCONCLUSIVE, "", estimate=newest.change))
@@ -142,8 +144,8 @@ def _change(series: Series, change: LevelChange) -> str:
     branch = series.key.branch or "no branch"
     return (
         f"{_moment(change.point.started_at)}  {_commit(change.point.commit)}  {branch}  {size}  {verdict.value}: "
-        f"{_value(quantity, change.before)} before ({counted(change.sessions_before, 'session')}), "
-        f"{_value(quantity, change.after)} since ({change.sessions_after})"
+        f"{value_text(quantity, change.before)} before ({counted(change.sessions_before, 'session')}), "
+        f"{value_text(quantity, change.after)} since ({change.sessions_after})"
     )
 
 
@@ -152,15 +154,18 @@ def _branch(name: str) -> str:
 
 
 def _commit(commit: str) -> str:
-    digits, dirty, _ = commit.partition("-dirty")
-    return f"{digits[:_COMMIT_DIGITS]}{dirty}" if commit else "no commit known"
+    if not commit:
+        return "no commit known"
+    digits = printable(commit.removesuffix(UNCOMMITTED))[:_COMMIT_DIGITS]
+    return f"{digits} (uncommitted changes)" if commit.endswith(UNCOMMITTED) else digits
 
 
 def _moment(started_at: str) -> str:
     return started_at[:16].replace("T", " ")
 
 
-def _value(quantity: Quantity, value: float) -> str:
+def value_text(quantity: Quantity, value: float) -> str:
+    """A value of ``quantity`` with its unit."""
     match quantity.unit:
         case "ns":
             return format_ms(value / NS_PER_MS)

@@ -2,14 +2,15 @@
 
 import math
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
-from paceline.campaign.lockstep.process import Arm, Hello, Worker, WorkerLost, start_all
+from paceline.campaign.lockstep.process import Arm, Hello, Trouble, Worker, WorkerLost, start_all
 from paceline.core.clock import Clock
-from paceline.core.redaction import redact
 from paceline.core.units import NS_PER_S
 from paceline.records.duet import Epochs, Pair
 from paceline.stats.summary import quantile_of_sorted
@@ -18,6 +19,7 @@ EPOCH_NS = 4_000_000  # long against the clock and the scheduler's switch, short
 SLOW_NS = (50_000_000, 200_000_000)  # calls this long are measured in fewer epochs
 PLANTED = 0.05
 CANDIDATE = "candidate"
+_ADDRESS = re.compile(r"0x[0-9a-f]+")
 LARGEST_PADDING = 4096  # bytes of environment, which move the stack
 
 
@@ -57,11 +59,11 @@ class LeftOut:
 
     Attributes:
         reason: what happened, and on which side.
-        only_candidate: whether the base had no trouble with it.
+        is_broken: whether the candidate fails; where only the base does, the test is about what is new.
     """
 
     reason: str
-    only_candidate: bool = False
+    is_broken: bool = False
 
 
 @dataclass
@@ -94,7 +96,7 @@ class PairSeen:
 
     hellos: tuple[Hello, ...]
     tests: Mapping[str, Pair | LeftOut]
-    one_sided: Mapping[str, str]
+    one_sided: Mapping[str, LeftOut]
     sources: tuple[Sources, ...]
 
 
@@ -115,6 +117,7 @@ def run_pair(
     sizes: dict[str, Size],
     cores: Sequence[int],
     clock: Clock,
+    is_wanted: Callable[[str], bool] = lambda _: True,
     started: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> PairSeen:
     """Start a process for each arm and walk their tests in lock-step.
@@ -127,6 +130,7 @@ def run_pair(
         sizes: by test, as the first pair found it; filled in here, so that all pairs agree.
         cores: to draw one from.
         clock: for time limits.
+        is_wanted: whether the test of a name is walked.
         started: is told the groups of processes that live, and of none at the end.
 
     Raises:
@@ -140,15 +144,18 @@ def run_pair(
     core = draw.choice(list(cores)) if plan.pinned and cores else None
     workers = start_all(arms, layout, core, clock, plan.limit_s)
     at = ""
+    walked: tuple[str, ...] = ()
     started([each.group for each in workers])
     try:
-        hellos, lists = zip(*(each.hello() for each in workers), strict=True)
-        everywhere = [name for name in lists[0] if all(name in names for names in lists)]
+        hellos = [each.hello() for each in workers]
+        lists = [frozenset(hello.names) for hello in hellos]
+        everywhere = frozenset.intersection(*lists)
+        walked = tuple(name for name in hellos[0].names if name in everywhere and is_wanted(name))
         seen: dict[str, Pair | LeftOut] = {}
         sources = tuple(Sources() for _ in workers)
-        for name in everywhere:
+        for name, following in zip_longest(walked, walked[1:]):
             at = name
-            walk = _Walk(workers, hellos, name, plan, draw)
+            walk = _Walk(workers, hellos, name, following, plan, draw)
             seen[name] = walk.measure(number, seed, core, sizes, sources)
         for each in workers:
             each.let_end()
@@ -158,29 +165,61 @@ def run_pair(
         for each in workers:
             each.kill()
         if isinstance(error, WorkerLost):
-            error.test = at
+            error.test, error.names = at, walked
         raise
     finally:
         started(())
-    return PairSeen(tuple(hellos), seen, _one_sided(workers, lists, set(everywhere)), sources)
+    return PairSeen(tuple(hellos), seen, _one_sided([each.role for each in workers], hellos), sources)
 
 
-def _one_sided(workers: Sequence[Worker], lists: Sequence[Sequence[str]], everywhere: set[str]) -> dict[str, str]:
-    reasons = {}
-    for name in dict.fromkeys(name for names in lists for name in names):
-        if name not in everywhere:
-            has = [each.role for each, names in zip(workers, lists, strict=True) if name in names]
-            lacks = [each.role for each, names in zip(workers, lists, strict=True) if name not in names]
-            reasons[name] = f"only {' and '.join(has)} has it, {' and '.join(lacks)} has not"
+def _one_sided(roles: Sequence[str], hellos: Sequence[Hello]) -> dict[str, LeftOut]:
+    """Tests that some do not have; and files that nobody could look for tests in, as they have no other name."""
+    sides = list(zip(roles, hellos, strict=True))
+    reasons: dict[str, LeftOut] = {}
+    for name in dict.fromkeys(name for hello in hellos for name in hello.names):
+        has = [role for role, hello in sides if name in hello.names]
+        lacks = [(role, _of_file(name, hello.not_listed)) for role, hello in sides if name not in hello.names]
+        if not lacks:
+            continue
+        missing = " and ".join(role for role, _ in lacks)
+        why = next((why for _, why in lacks if why), "")
+        reasons[name] = LeftOut(
+            f"only {' and '.join(has)} has it, {missing} has not" + (f": {why}{_hint(why)}" if why else ""),
+            is_broken=any(role == CANDIDATE and why for role, why in lacks),
+        )
+    for file in dict.fromkeys(file for hello in hellos for file in hello.not_listed):
+        if not any(_of_file(name, {file: "-"}) for name in reasons):
+            failed = [(role, hello.not_listed[file]) for role, hello in sides if file in hello.not_listed]
+            reasons[file] = LeftOut(
+                f"{' and '.join(role for role, _ in failed)}: {failed[0][1]}",
+                is_broken=any(role == CANDIDATE for role, _ in failed),
+            )
     return reasons
 
 
+def _hint(why: str) -> str:
+    return "; --tests PATH takes along what tests import" if "No module named" in why else ""
+
+
+def _of_file(name: str, reasons: Mapping[str, str]) -> str | None:
+    return next(
+        (why for file, why in reasons.items() if name == file or name.startswith((f"{file}::", f"{file}/"))), None
+    )
+
+
 class _Walk:
-    """One test in one pair."""
+    """One test in one pair; which one comes after it tells a session what to leave standing."""
 
     def __init__(
-        self, workers: Sequence[Worker], hellos: Sequence[Hello], name: str, plan: Plan, draw: random.Random
+        self,
+        workers: Sequence[Worker],
+        hellos: Sequence[Hello],
+        name: str,
+        following: str | None,
+        plan: Plan,
+        draw: random.Random,
     ) -> None:
+        self._following = following
         self._workers = workers
         self._shortest_single_ns = max(hello.shortest_single_ns for hello in hellos)
         self._name = name
@@ -190,13 +229,10 @@ class _Walk:
     def measure(
         self, number: int, seed: int, core: int | None, sizes: dict[str, Size], sources: Sequence[Sources]
     ) -> Pair | LeftOut:
-        opened = [each.open(self._name) for each in self._workers]
-        # In the order of the arms: where the base fails too, it is not the candidate's doing.
-        failed = [
-            _failure(each, reason) for each, reason in zip(self._workers, opened, strict=True) if reason is not None
-        ]
+        opened = [each.open(self._name, self._following) for each in self._workers]
         ready = [each for each, reason in zip(self._workers, opened, strict=True) if reason is None]
-        heard: list[_Heard] | LeftOut = failed[0] if failed else self._epochs(sizes)
+        failed = self._failure(opened)
+        heard: list[_Heard] | LeftOut = self._epochs(sizes) if failed is None else failed
         ends = {id(each): each.close_test() for each in ready}
         for known, each in zip(sources, self._workers, strict=True):
             end = ends.get(id(each), {})
@@ -204,9 +240,12 @@ class _Walk:
             known.defined_in.update(end.get("defined_in", ()))
             known.installed.update(end.get("installed", {}))
             if end.get("teardown_error"):
-                known.teardown_errors[self._name] = redact(end["teardown_error"])
+                known.teardown_errors[self._name] = each.told(end["teardown_error"])
         if isinstance(heard, LeftOut):
             return heard
+        failed_after = self._failure([each.trouble_in(ends[id(each)]) for each in self._workers])
+        if failed_after is not None:
+            return failed_after
         calls = sizes[self._name].calls
         peaks = [ends[id(each)]["peak_rss_bytes"] for each in self._workers]
         base, candidate = (_epochs_of(each, calls, peak) for each, peak in zip(heard[:2], peaks[:2], strict=True))
@@ -215,14 +254,24 @@ class _Walk:
             null, planted = (_epochs_of(_every_second(heard[2], first), calls, peaks[2]) for first in (0, 1))
         return Pair(number, seed, calls, base, candidate, null, planted, core)
 
+    def _failure(self, troubles: Sequence[Trouble | None]) -> LeftOut | None:
+        """The first in the order of the arms. A test about what is new fails on the base, and nothing is broken."""
+        base, candidate = troubles[:2]
+        is_broken = candidate is not None and not (candidate.is_skip and base is not None)
+        if base is not None and len({trouble and _ADDRESS.sub("", trouble.text) for trouble in troubles}) == 1:
+            return LeftOut(f"both sides: {base.text}", is_broken)
+        for each, trouble in zip(self._workers, troubles, strict=True):
+            if trouble is not None:
+                return LeftOut(f"{each.role}: {trouble.text}", is_broken)
+        return None
+
     def _epochs(self, sizes: dict[str, Size]) -> list[_Heard] | LeftOut:
         """What each arm said, or what went wrong on which side."""
-        call_ns = []
-        for each in self._workers:
-            said = each.ask("call_ns", do="calibrate")
-            if "failed" in said:
-                return _failure(each, said["failed"])
-            call_ns.append(float(said["call_ns"]))
+        calibrated = [each.ask("call_ns", do="calibrate") for each in self._workers]
+        failed = [each.trouble_in(said) for each, said in zip(self._workers, calibrated, strict=True)]
+        if (left_out := self._failure(failed)) is not None:
+            return left_out
+        call_ns = [float(said["call_ns"]) for said in calibrated]
         size = sizes.setdefault(self._name, size_of(max(call_ns), self._plan.epochs))
         singly = min(call_ns) >= self._shortest_single_ns
         heard = [_Heard() for _ in self._workers]
@@ -231,14 +280,10 @@ class _Walk:
             each = self._workers[arm]
             planted = self._plan.planted if is_planted else 0.0
             said = each.ask("total_ns", do="epoch", calls=size.calls, planted=planted, singly=singly)
-            if "failed" in said:
-                return _failure(each, said["failed"])
+            if (trouble := each.trouble_in(said)) is not None:
+                return LeftOut(f"{each.role}: {trouble.text}", is_broken=each.role == CANDIDATE)
             _keep(heard[arm], said)
         return heard
-
-
-def _failure(of: Worker, reason: str) -> LeftOut:
-    return LeftOut(redact(f"{of.role}: {reason}"), only_candidate=of.role == CANDIDATE)
 
 
 def size_of(call_ns: float, epochs: int) -> Size:

@@ -14,7 +14,7 @@ from typing import Any
 
 from paceline.campaign.lockstep import worker
 from paceline.core.clock import Clock
-from paceline.core.errors import MeasurementError
+from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.core.redaction import redact
 
 # By its folder, for the package need not be there; the folder's place in the path is the test's own afterwards.
@@ -31,12 +31,14 @@ class WorkerLost(MeasurementError):  # noqa: N818  # named by what happened, lik
     Attributes:
         role: of the process.
         test: that it was at; empty before the first.
+        names: of the tests that were to be walked.
     """
 
     def __init__(self, role: str, text: str) -> None:
         super().__init__(f"{role}: {text}")
         self.role = role
         self.test = ""
+        self.names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,32 @@ class Item:
     order: Mapping[str, str | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a process cannot compare a test.
+
+    Attributes:
+        text: what happened.
+        is_skip: whether that is as the test wants it.
+    """
+
+    text: str
+    is_skip: bool = False
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A test session that takes part in a duet, and has the list of its tests itself.
+
+    Attributes:
+        serve: ``module:function`` that a worker hands its orders to.
+        arguments: of the session.
+    """
+
+    serve: str
+    arguments: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Arm:
     """One of the processes of a pair.
@@ -60,9 +88,10 @@ class Arm:
         role: what it is called in messages, such as 'candidate'.
         python: its interpreter.
         folder: its current folder.
-        items: what it is to walk.
+        items: what it is to walk; none where a guest knows it.
         checkout, copy: imports from below the first come from the second instead; None for no such thing.
         environment: variables set for it beside this process's own.
+        guest: the session whose tests are walked.
     """
 
     role: str
@@ -72,16 +101,26 @@ class Arm:
     checkout: Path | None = None
     copy: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    guest: Guest | None = None
 
 
 @dataclass(frozen=True)
 class Hello:
-    """What a worker says it is."""
+    """What a worker says it is.
+
+    Attributes:
+        python, implementation, executable: its interpreter.
+        shortest_single_ns: from which length on calls are timed singly.
+        names: of its tests.
+        not_listed: why it could not list others, by file.
+    """
 
     python: str
     implementation: str
     executable: str
     shortest_single_ns: float
+    names: tuple[str, ...]
+    not_listed: Mapping[str, str]
 
 
 class Worker:
@@ -101,6 +140,7 @@ class Worker:
     def __init__(self, arm: Arm, layout: Mapping[str, str], core: int | None, clock: Clock, limit_s: float) -> None:
         self.role = arm.role
         self.pid = 0  # as it says itself: an interpreter may be a script that starts another
+        self._copy = "" if arm.copy is None else f"{arm.copy}{os.sep}"
         self._clock = clock
         self._limit_s = limit_s
         self._unread = b""
@@ -131,16 +171,19 @@ class Worker:
                 checkout=str(arm.checkout) if arm.checkout else None,
                 copy=str(arm.copy) if arm.copy else None,
                 items=[{"name": item.name, **item.order} for item in arm.items],
+                serve=arm.guest.serve if arm.guest else None,
+                arguments=arm.guest.arguments if arm.guest else (),
             )
         except BaseException:
             self.kill()  # nobody else knows of it yet
             raise
 
-    def hello(self) -> tuple[Hello, tuple[str, ...]]:
-        """What it is, and the names of its tests.
+    def hello(self) -> Hello:
+        """What it is, and what it has.
 
         Raises:
             WorkerLost: it speaks another version of the protocol, or does not answer.
+            ConfigurationError: it cannot take part; the message says why.
         """
         said = self._hear("protocol")
         self.pid = said["pid"]
@@ -150,14 +193,28 @@ class Worker:
                 f"its process speaks version {said.get('protocol')} of the protocol, this one "
                 f"{worker.PROTOCOL}: install the same version of Paceline on both sides",
             )
-        told = Hello(said["python"], said["implementation"], said["executable"], said["shortest_single_ns"])
-        return told, tuple(self._hear("list")["list"])
+        listed = self._hear("list", "refused")
+        if "refused" in listed:
+            told = ": ".join(filter(None, (listed["refused"], self._last_words("error"))))
+            raise ConfigurationError(f"{self.role}: {self.told(told)}")
+        return Hello(
+            said["python"],
+            said["implementation"],
+            said["executable"],
+            said["shortest_single_ns"],
+            tuple(listed["list"]),
+            {file: self.told(reason) for file, reason in listed.get("not_listed", {}).items()},
+        )
 
-    def open(self, name: str) -> str | None:
-        """Let it prepare a test; why that failed, or None."""
-        self._say(open=name)
-        said = self._hear("ready", "left_out")
-        return redact(said["left_out"]) if "left_out" in said else None
+    def open(self, name: str, following: str | None) -> Trouble | None:
+        """Let it prepare a test, and say which one comes after it; why that failed, or None."""
+        self._say(open=name, next=following)
+        return self.trouble_in(self._hear("ready", "left_out"))
+
+    def trouble_in(self, said: Mapping[str, Any]) -> Trouble | None:
+        """What an answer says of why a test cannot be compared."""
+        text = said.get("left_out") or said.get("failed")
+        return None if text is None else Trouble(self.told(text), bool(said.get("skipped")))
 
     def ask(self, expected: str, **order: Any) -> dict[str, Any]:  # noqa: ANN401  # whatever JSON can hold
         """Give an order; the answer, which has ``expected``, or ``failed`` where the operation raised."""
@@ -168,6 +225,10 @@ class Worker:
         """Let it leave a test; what it says at the end of it."""
         self._say(do="close")
         return self._hear("closed")
+
+    def told(self, text: str) -> str:
+        """What the user's code said, for people: no credentials, and no place that is gone afterwards."""
+        return redact(text.replace(self._copy, "") if self._copy else text)
 
     @property
     def group(self) -> int:
@@ -241,10 +302,16 @@ class Worker:
             how = "closed its pipes"
         else:
             how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        words = self._last_words()
+        return WorkerLost(self.role, redact(f"its process {how}" + (f": {words}" if words else "")))
+
+    def _last_words(self, about: str = "") -> str:
+        """The last line of its standard error, if there is one the last that has ``about`` in it."""
         self._said.seek(0, os.SEEK_END)
         self._said.seek(max(0, self._said.tell() - _LAST_WORDS))
         lines = self._said.read().decode(errors="replace").strip().splitlines()
-        return WorkerLost(self.role, redact(f"its process {how}" + (f": {lines[-1]}" if lines else "")))
+        telling = [line for line in lines if about in line.lower()]
+        return (telling or lines or [""])[-1].strip()
 
 
 def start_all(

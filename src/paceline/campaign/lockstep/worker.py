@@ -2,34 +2,38 @@
 
 Imported from its folder by whatever interpreter a side has (a script would be compiled anew in each process): it needs
 Python 3.8 and the standard library, and no Paceline of the version that started it. That is why it imports nothing of
-the rest and reads the clock itself. A test session that wants to take part in a duet imports :class:`Channel` and
-:func:`perform`.
+the rest and reads the clock itself. A test session takes part by a function that ``serve`` names, which uses what is
+here: it is called with the channel, the orders, its arguments and what pins it, and speaks as :func:`main` does.
 
-Messages are lines of JSON. The process speaks first: ``hello``, then ``list`` (names of its tests). For each test that
-it is sent to (``open``): ``ready``, or ``left_out`` with the reason; then an answer to each ``calibrate`` and
-``epoch``, until ``close``. It ends with its orders.
+Messages are lines of JSON. The process speaks first: ``hello``, then ``list`` (names of its tests, and why others
+could not be listed), or ``refused``. For each test that it is sent to (``open``, and which one is ``next``): ``ready``,
+or ``left_out`` with the reason; then an answer to each ``calibrate`` and ``epoch``, until ``close``; then ``closed``,
+with ``left_out`` where the test failed after all, or was ``skipped``. It ends with its orders.
 """
 
 from __future__ import annotations
 
+import binascii
+import builtins
 import gc
 import importlib
 import json
 import os
-import platform
 import sys
 import sysconfig
 import time
+import types
 from itertools import repeat
-from pathlib import Path
 
 TYPE_CHECKING = False  # typing itself would be a tenth of the start
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator  # noqa: UP035  # for Python 3.8
 
-PROTOCOL = 1
+PROTOCOL = 2
 _CALIBRATION_NS = 2_000_000
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE
+_PREPARING = 8
+_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy", "graalpy": "GraalVM"}
 _SHORTEST_SINGLE_NS = 10_000  # below it two readings of the clock are more than 1 % of a call
 
 
@@ -67,11 +71,21 @@ class Performer:
     Args:
         operation: function or coroutine function without arguments.
         run: what makes a coroutine's result, such as ``loop.run_until_complete``; needed for a coroutine function.
+        before: called before each call, outside its time; calls are timed singly then, however short they are.
+        between: called before each epoch, outside its time.
     """
 
-    def __init__(self, operation: Callable[[], Any], run: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self,
+        operation: Callable[[], Any],
+        run: Callable[[Any], Any] | None = None,
+        before: Callable[[], Any] | None = None,
+        between: Callable[[], Any] | None = None,
+    ) -> None:
+        self.between = between
         self._operation = operation
         self._run = run if is_asynchronous(operation) else None
+        self._before = before
 
     def calibrate(self) -> float:
         """Nanoseconds a call, after enough of them to have warmed up.
@@ -80,6 +94,8 @@ class Performer:
             TypeError: a call only makes a coroutine, which nobody awaits.
             RuntimeError: the first call returned that it failed.
         """
+        if self._before is not None:
+            return self._calibrate_singly()
         returned = self._operation()
         if self._run is not None:
             returned = self._run(returned)
@@ -96,13 +112,25 @@ class Performer:
                 return total / calls
             calls *= 2
 
+    def _calibrate_singly(self) -> float:
+        """A call whose preparation takes longer than itself counts as long as an eighth of both: epochs are to end."""
+        start = time.perf_counter_ns()
+        least, calls, errors = 0, 0, 0
+        while time.perf_counter_ns() - start < 4 * _CALIBRATION_NS:
+            took, errors = self._singly(1, 0.0)
+            least = took[0] if not calls else min(least, took[0])
+            calls += 1
+        if errors:
+            raise RuntimeError("it returned an error")
+        return max(least, (time.perf_counter_ns() - start) / calls / _PREPARING)
+
     def epoch(self, calls: int, planted: float, *, singly: bool) -> tuple[int, list[int] | None, int]:
         """Total nanoseconds of ``calls`` calls, of each if they are timed ``singly``, and how many returned an error.
 
         With ``planted`` above 0 the time is made longer by that share, with work inside the window. What calls return
         is looked at only where they are timed singly: elsewhere a look takes as long as a call.
         """
-        if singly:
+        if singly or self._before is not None:
             samples, errors = self._singly(calls, planted)
             return sum(samples), samples, errors
         return self._batch(calls, planted), None, 0
@@ -131,26 +159,30 @@ class Performer:
         if self._run is not None:
             samples, errors = self._run(self._singly_coroutines(calls, planted))
             return samples, errors
-        operation, clock = self._operation, time.perf_counter_ns
+        operation, clock, before = self._operation, time.perf_counter_ns, self._before
         samples, errors = [0] * calls, 0
         for number in range(calls):
+            if before is not None:
+                before()
             start = clock()
             returned = operation()
-            if planted:
-                _spin(start, clock(), planted)
-            samples[number] = clock() - start
+            end = clock()
+            samples[number] = _longer(start, end, planted) - start
             errors += returned is not None and _is_error(returned)
         return samples, errors
 
     async def _singly_coroutines(self, calls: int, planted: float) -> tuple[list[int], int]:
-        operation, clock = self._operation, time.perf_counter_ns
+        operation, clock, before = self._operation, time.perf_counter_ns, self._before
         samples, errors = [0] * calls, 0
         for number in range(calls):
+            if before is not None:
+                prepared = before()
+                if hasattr(prepared, "__await__"):
+                    await prepared
             start = clock()
             returned = await operation()
-            if planted:
-                _spin(start, clock(), planted)
-            samples[number] = clock() - start
+            end = clock()
+            samples[number] = _longer(start, end, planted) - start
             errors += returned is not None and _is_error(returned)
         return samples, errors
 
@@ -172,6 +204,17 @@ def _is_error(returned: object) -> bool:
     return kind.__name__ == "Outcome" and getattr(getattr(returned, "end", None), "name", "") == "ERROR"
 
 
+def _longer(start: int, end: int, share: float) -> int:
+    """When a call would have ended that takes longer by ``share``: by work, unless that is shorter than a reading.
+
+    Asked of every call, so that what surrounds them is the same with and without.
+    """
+    if not share or end - start < _SHORTEST_SINGLE_NS:
+        return start + round((end - start) * (1 + share))
+    _spin(start, end, share)
+    return time.perf_counter_ns()
+
+
 def _spin(start: int, end: int, share: float) -> None:
     until = start + round((end - start) * (1 + share))
     while time.perf_counter_ns() < until:
@@ -188,6 +231,8 @@ def perform(orders: Iterator[dict[str, Any]], channel: Channel, performer: Perfo
             if kind == "calibrate":
                 channel.say(call_ns=performer.calibrate())
                 continue
+            if performer.between is not None:
+                performer.between()
             gc.collect()
             total, samples, errors = performer.epoch(order["calls"], order["planted"], singly=order["singly"])
         except Exception as error:  # noqa: BLE001  # the user's: told to whoever compares
@@ -200,8 +245,9 @@ def hello(channel: Channel) -> None:
     """Say what this process is."""
     channel.say(
         protocol=PROTOCOL,
-        python=platform.python_version(),
-        implementation=platform.python_implementation(),
+        # As 'platform' says it, which takes 5 ms to import.
+        python=sys.version.split()[0],
+        implementation=_IMPLEMENTATIONS.get(sys.implementation.name, sys.implementation.name),
         executable=os.path.realpath(sys.executable),
         shortest_single_ns=_SHORTEST_SINGLE_NS,
     )
@@ -258,7 +304,8 @@ def file_of(operation: object) -> list[str]:
 def forget_peak() -> None:
     """Let the peak begin anew: it is to be a test's, not that of the process."""
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        with open("/proc/self/clear_refs", "w", encoding="ascii") as file:  # noqa: PTH123  # pathlib takes 5 ms to import
+            file.write("5")
     except OSError:
         return  # not Linux, or not allowed: then it is the most that the process held so far
 
@@ -266,9 +313,10 @@ def forget_peak() -> None:
 def peak_rss_bytes() -> int | None:
     """The most memory this process held, since :func:`forget_peak` where that is possible."""
     try:  # Linux carries the figure of getrusage over from the process that started this one
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
+        with open("/proc/self/status", encoding="ascii") as file:  # noqa: PTH123  # likewise
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024
     except (OSError, ValueError):
         pass
     try:
@@ -283,8 +331,11 @@ def move_paths(checkout: str, copy: str) -> None:
     """Let every import from below ``checkout`` come from ``copy`` instead.
 
     That holds for plain entries of ``sys.path`` (``PYTHONPATH``, ``.pth`` files of editable installations) and for
-    the folders that editable finders map a package to.
+    the folders that editable finders map a package to; by ``PYTHONPATH`` also for what the tests start themselves, such
+    as a server.
     """
+    from pathlib import Path
+
     inside = os.path.realpath(checkout) + os.sep
     installed = _installed()
 
@@ -294,13 +345,19 @@ def move_paths(checkout: str, copy: str) -> None:
             return path  # an environment inside the checkout, as .venv is, stays what it is
         return str(Path(copy, real[len(inside) :]))
 
-    sys.path[:] = [moved(entry) if entry else entry for entry in sys.path]
+    entries = [moved(entry) if entry else entry for entry in sys.path]
+    own = [entry for entry, before in zip(entries, sys.path) if entry != before]  # noqa: B905  # for Python 3.8
+    sys.path[:] = entries
     for finder in sys.meta_path:
         mapping = getattr(sys.modules.get(getattr(finder, "__module__", "")), "MAPPING", None)
         for source in mapping.values() if isinstance(mapping, dict) else ():
             parent = str(Path(moved(str(source))).parent)
             if parent != str(Path(source).parent) and parent not in sys.path:
                 sys.path.insert(1, parent)
+                own.append(parent)
+    given = [moved(entry) for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    if own or given:
+        os.environ["PYTHONPATH"] = os.pathsep.join([*given, *(entry for entry in own if entry not in given)])
 
 
 def load(reference: str) -> Callable[[], Any]:
@@ -308,6 +365,7 @@ def load(reference: str) -> Callable[[], Any]:
     module_name, _, path = reference.rpartition(":")
     if module_name.endswith(".py"):
         from importlib.util import module_from_spec, spec_from_file_location
+        from pathlib import Path
 
         stem = Path(module_name).stem
         spec = spec_from_file_location(stem, module_name)
@@ -329,24 +387,97 @@ def _text_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def pin(core: int | None) -> None:
+    """Stay on ``core`` with all threads there are; None for anywhere. A session does so once it has started."""
+    if core is None or not hasattr(os, "sched_setaffinity"):
+        return
+    tasks = "/proc/self/task"
+    for thread in map(int, os.listdir(tasks)) if os.path.isdir(tasks) else [0]:  # noqa: PTH112, PTH208  # likewise
+        try:
+            os.sched_setaffinity(thread, [core])
+        except ProcessLookupError:
+            continue  # it has ended
+
+
 def _prepare(config: dict[str, Any]) -> None:
-    if config.get("core") is not None and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, [config["core"]])
+    if not config.get("serve"):
+        pin(config["core"])
     sys.path[0] = config["folder"]  # not this file's: that is nobody's first place to import from
     os.chdir(config["folder"])
     if config.get("checkout"):
         move_paths(config["checkout"], config["copy"])
 
 
+def rebuilt(data: bytes) -> Any:  # noqa: ANN401  # whatever was pickled
+    """What cloudpickle made of functions. Importing it only to rebuild them would be a third of the start."""
+    import io
+    import pickle
+
+    class Rebuilding(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:  # noqa: ANN401  # whatever is called that
+            found = REBUILDING.get(name) if module == "cloudpickle.cloudpickle" else None
+            return super().find_class(module, name) if found is None else found
+
+    return Rebuilding(io.BytesIO(data)).load()
+
+
+def _make_function(code: Any, namespace: dict[str, Any], name: str, defaults: Any, closure: Any) -> Any:  # noqa: ANN401
+    namespace["__builtins__"] = builtins.__dict__
+    return types.FunctionType(code, namespace, name, defaults, closure)
+
+
+def _fill_function(function: Any, state: Any) -> None:  # noqa: ANN401
+    attributes, others = state
+    function.__dict__.update(attributes)
+    function.__globals__.update(others.pop("__globals__"))
+    others.pop("_cloudpickle_submodules")  # imported by now
+    for own, filled in zip(function.__closure__ or (), others.pop("__closure__") or ()):  # noqa: B905  # for Python 3.8
+        try:
+            own.cell_contents = filled.cell_contents
+        except ValueError:
+            continue  # it was empty
+    for name, value in others.items():
+        setattr(function, name, value)
+
+
+# By cloudpickle's names for them; ``targets/handover.py`` sees to it that a pickle needs no others.
+REBUILDING: dict[str, Any] = {
+    "_make_function": _make_function,
+    "_function_setstate": _fill_function,
+    "_builtin_type": lambda name: getattr(types, name),
+    "_make_empty_cell": types.CellType,
+    "_make_cell": types.CellType,
+    "subimport": importlib.import_module,
+}
+
+
 def _operations(item: dict[str, Any]) -> list[Callable[[], Any] | None]:
     """What is called, and before and after it: by name, or as it was pickled."""
+    if "functions" in item:
+        return list(rebuilt(binascii.a2b_base64(item["functions"])))
     if "pickled" in item:
-        import base64
         import pickle
 
-        loaded = pickle.loads(base64.b64decode(item["pickled"]))  # noqa: S301  # from the process that started this
+        loaded = pickle.loads(binascii.a2b_base64(item["pickled"]))  # noqa: S301  # from the process that started this
         return list(loaded)
     return [load(item[key]) if item.get(key) else None for key in ("call", "setup", "teardown")]
+
+
+def _serve_session(config: dict[str, Any], orders: Iterator[dict[str, Any]], channel: Channel) -> None:
+    """Leave the tests to a session of its own."""
+    try:
+        spoken = importlib.import_module("paceline.campaign.lockstep.worker").PROTOCOL
+        serve: Any = load(config["serve"])
+    except (ImportError, AttributeError) as error:
+        channel.say(refused=f"{sys.executable} has no Paceline that can take part in a duet of a suite ({error})")
+        return
+    if spoken != PROTOCOL:
+        channel.say(
+            refused=f"the Paceline of {sys.executable} speaks version {spoken} of the protocol, this one {PROTOCOL}: "
+            "install the same version on both sides"
+        )
+        return
+    serve(channel, orders, config["arguments"], lambda: pin(config["core"]))
 
 
 def main(reading: int, writing: int) -> None:
@@ -356,6 +487,9 @@ def main(reading: int, writing: int) -> None:
     config = next(orders)
     _prepare(config)
     hello(channel)
+    if config.get("serve"):
+        _serve_session(config, orders, channel)
+        return
     channel.say(list=[item["name"] for item in config["items"]])
     items = {item["name"]: item for item in config["items"]}
     loop: list[Any] = []
@@ -369,6 +503,28 @@ def main(reading: int, writing: int) -> None:
 
     for order in orders:
         _serve(items[order["open"]], orders, channel, run)
+
+
+def say_closed(
+    channel: Channel,
+    name: str,
+    defined_in: list[str],
+    teardown_error: str | None = None,
+    left_out: str | None = None,
+    *,
+    skipped: bool = False,
+) -> None:
+    """Say at the end of a test what it held and where its code came from."""
+    channel.say(
+        closed=name,
+        peak_rss_bytes=peak_rss_bytes(),
+        files=first_party_files(),
+        installed=installed_packages(),
+        defined_in=defined_in,
+        teardown_error=teardown_error,
+        left_out=left_out,
+        skipped=skipped,
+    )
 
 
 def _serve(item: dict[str, Any], orders: Iterator[dict[str, Any]], channel: Channel, run: Callable[[Any], Any]) -> None:
@@ -391,11 +547,4 @@ def _serve(item: dict[str, Any], orders: Iterator[dict[str, Any]], channel: Chan
             run(teardown()) if is_asynchronous(teardown) else teardown()
         except (Exception, SystemExit) as error:  # noqa: BLE001  # likewise
             error_text = _text_of(error)
-    channel.say(
-        closed=item["name"],
-        peak_rss_bytes=peak_rss_bytes(),
-        files=first_party_files(),
-        installed=installed_packages(),
-        defined_in=file_of(operation),
-        teardown_error=error_text,
-    )
+    say_closed(channel, item["name"], file_of(operation), error_text)

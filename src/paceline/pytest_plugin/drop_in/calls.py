@@ -1,5 +1,6 @@
 """One operation called in rounds: its arguments, its time, what it returned."""
 
+import functools
 import gc
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,31 @@ class Call:
         value = await self.target(*prepared[0], **prepared[1])
         self._tear_down([prepared])
         return value
+
+    def singly(self) -> tuple[Callable[[], Any], Callable[[], None] | None, None, Callable[[], None] | None]:
+        """A function for one call, what is to be called before each, nothing for before all, and what after them."""
+        if not self._each and self._teardown is None:
+            args, kwargs = self._arguments()
+            return functools.partial(self.target, *args, **kwargs), None, None, None
+        made: list[Arguments] = []
+
+        def tear_down() -> None:
+            self._tear_down(made)
+            made.clear()
+
+        def before() -> None:
+            tear_down()
+            made.append(self._arguments())
+
+        def call() -> Any:  # noqa: ANN401  # whatever the target returns
+            args, kwargs = made[0]
+            return self.target(*args, **kwargs)
+
+        async def acall() -> Any:  # noqa: ANN401  # likewise
+            args, kwargs = made[0]
+            return await self.target(*args, **kwargs)
+
+        return acall if is_async(self.target) else call, before, None, tear_down
 
     def _prepared(self, calls: int) -> list[Arguments]:
         return [self._arguments() for _ in range(calls if self._each else 1)]

@@ -4,7 +4,6 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.version import __version__
 from paceline.pytest_plugin.drop_in.fixture import Measured
+from paceline.pytest_plugin.drop_in.options import Asked
 
 # The version of pytest-benchmark whose form this is: readers look at it.
 FORM = "5.3.1"
@@ -93,7 +93,7 @@ def plain(measured: Measured, *, include_data: bool) -> dict[str, Any]:
         "params": measured.params,
         "param": measured.param,
         "extra_info": measured.extra_info,
-        "options": {name: _told(value) for name, value in asdict(measured.options).items() if name != "group"},
+        "options": _options(measured.options),
         "stats": {**figures, "iterations": measured.iterations},
     }
 
@@ -110,5 +110,17 @@ def _keyed(value: Any) -> Any:  # noqa: ANN401  # whatever users put into it
     return [_keyed(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _told(value: object) -> object:
-    return getattr(value, "__name__", str(value)) if callable(value) else value
+def _options(asked: Asked) -> dict[str, object]:
+    """How it was measured, as pytest-benchmark says it."""
+    timer = asked.timer
+    is_until_precise = bool(asked.precision and asked.confidence)
+    return {
+        "disable_gc": asked.disable_gc,
+        "timer": getattr(timer, "__name__", str(timer)) if callable(timer) else str(timer).rpartition(".")[2],
+        "min_rounds": asked.min_rounds,
+        "max_time": asked.max_time,
+        "min_time": asked.min_time,
+        "precision": asked.precision if is_until_precise else None,
+        "confidence": asked.confidence if is_until_precise else None,
+        "warmup": asked.warmup and asked.warmup_iterations,
+    }

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError
@@ -13,6 +13,9 @@ from paceline.pytest_plugin.drop_in.calls import Call, arguments_of, check_numbe
 from paceline.pytest_plugin.drop_in.options import Asked
 from paceline.pytest_plugin.drop_in.rounds import MOST_PREPARED, Rounds, Taken, calibrated, counted, timer_step_s
 from paceline.pytest_plugin.drop_in.stats import Stats
+
+if TYPE_CHECKING:
+    from paceline.pytest_plugin.measurer import Measurer
 
 _NOTHING = (None, None)
 _steps_s: dict[object, float] = {}  # of each timer, found once
@@ -75,6 +78,8 @@ class BenchmarkFixture:
         disabled: whether operations are called once and not measured.
         done: takes what was measured.
         params: id and values of the test's parameters.
+        walk: where this process is one side of a duet: who measures instead.
+        earlier: what a session that was cut off measured here, and when: it is not measured again.
 
     Attributes:
         group, extra_info: may be set by the test.
@@ -93,6 +98,8 @@ class BenchmarkFixture:
         disabled: bool,
         done: Callable[[Measured], None],
         params: tuple[str | None, Mapping[str, Any] | None] = _NOTHING,
+        walk: "Measurer | None" = None,
+        earlier: tuple[Taken, str] | None = None,
     ) -> None:
         self.name, self.fullname = name, fullname
         self.param, self.params = params
@@ -106,6 +113,7 @@ class BenchmarkFixture:
         # Names that some suites set; pytest-benchmark's own does.
         self._min_time = asked.min_time
         self._mode = ""
+        self._walk, self._earlier = walk, earlier
 
     @property
     def enabled(self) -> bool:
@@ -131,6 +139,7 @@ class BenchmarkFixture:
         __tracebackhide__ = True
         self._use("benchmark(...)")
         call = Call(function_to_benchmark, lambda: (args, kwargs))
+        self._forget_other(calls=None, rounds=None)
         return self._measured(call, lambda asked, step_s, taken: calibrated(asked, step_s, _now_s(), taken), again=True)
 
     def pedantic(
@@ -166,6 +175,7 @@ class BenchmarkFixture:
         self._use("benchmark.pedantic(...)")
         check_numbers(rounds, iterations, warmup_rounds, has_setup=setup is not None)
         call = Call(target, arguments_of(setup, args, kwargs), setup is not None, teardown)
+        self._forget_other(calls=iterations, rounds=rounds)
 
         def plan(asked: Asked, step_s: float, taken: Taken) -> Rounds:
             if rounds is None or iterations is None:
@@ -207,7 +217,10 @@ class BenchmarkFixture:
 
     def _in_this_thread(self, call: "Call", plan: Callable[[Asked, float, Taken], Rounds], *, again: bool) -> Any:  # noqa: ANN401
         __tracebackhide__ = True
-        if self.disabled:
+        if self._walk is not None:
+            self._walk.perform(*call.singly())
+            return call.once()
+        if self.disabled or self._is_resumed():
             return call.once()
         with self._measuring(plan) as (rounds, time_of):
             calls = next(rounds, None)
@@ -217,13 +230,33 @@ class BenchmarkFixture:
 
     async def _awaited(self, call: "Call", plan: Callable[[Asked, float, Taken], Rounds], *, again: bool) -> Any:  # noqa: ANN401
         __tracebackhide__ = True
-        if self.disabled:
+        if self._walk is not None:
+            await self._walk.aperform(*call.singly())
+            return await call.aonce()
+        if self.disabled or self._is_resumed():
             return await call.aonce()
         with self._measuring(plan) as (rounds, time_of):
             calls = next(rounds, None)
             while calls is not None:
                 calls = _next(rounds, await call.around(calls, time_of, collect=not self._asked.disable_gc))
         return await call.aonce() if again else call.returned
+
+    def _forget_other(self, *, calls: int | None, rounds: int | None) -> None:
+        """Earlier figures are those of this benchmark only if they were asked for alike."""
+        if self._earlier is not None:
+            taken, _ = self._earlier
+            asked = (calls, rounds)
+            was = (None, None) if taken.is_calibrated else (taken.calls, len(taken.durations_s))
+            self._earlier = self._earlier if asked == was else None
+
+    def _is_resumed(self) -> bool:
+        """Take the earlier figures for this benchmark's, if there are some."""
+        if self._earlier is None:
+            return False
+        taken, self.started_at = self._earlier
+        self.stats = Measured(self, replace(self._asked, min_time=self._min_time, group=self.group), taken)
+        self._done(self.stats)
+        return True
 
     @contextmanager
     def _measuring(

@@ -4,23 +4,24 @@ import sys
 import warnings
 from collections.abc import Generator
 from dataclasses import fields, replace
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from paceline.core.errors import PacelineWarning
 from paceline.core.redaction import redact
-from paceline.pytest_plugin.drop_in import hookspec
+from paceline.pytest_plugin.drop_in import hookspec, stand_in
 from paceline.pytest_plugin.drop_in.options import Asked, add_options
 from paceline.pytest_plugin.drop_in.session import BenchmarkSession, benchmark_session, timer_named
-from paceline.pytest_plugin.session import perf_session
+from paceline.pytest_plugin.session import PerfSession, perf_session
 
 if TYPE_CHECKING:
     from paceline.pytest_plugin.drop_in.fixture import BenchmarkFixture, Measured
+    from paceline.pytest_plugin.drop_in.rounds import Taken
 
 NAME = "paceline-benchmark"
 FIXTURE = "benchmark"
+_CODSPEED = "codspeed_plugin"  # what pytest-codspeed registers when it is configured
 _KNOWN = frozenset(field.name for field in fields(Asked))
 _DESCRIPTION = "benchmark(group=None, min_rounds=5, max_time=1.0, ...): how the fixture 'benchmark' measures this test"
 
@@ -29,12 +30,15 @@ def steps_aside(manager: pytest.PytestPluginManager) -> bool:
     """Whether pytest-benchmark is there: installed and not switched off, or loaded by name."""
     if manager.hasplugin("benchmark") or manager.hasplugin("pytest_benchmark.plugin"):
         return True
-    return find_spec("pytest_benchmark") is not None and not manager.is_blocked("benchmark")
+    return stand_in.is_installed() and not manager.is_blocked("benchmark")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    """The hooks that a ``conftest.py`` written for pytest-benchmark may have."""
+    """The hooks that a ``conftest.py`` written for pytest-benchmark may have, and the modules that it may import."""
     pluginmanager.add_hookspecs(hookspec)
+    modules = stand_in.StandIn()
+    if pluginmanager.register(modules, f"{NAME}-modules") is not None:  # not switched off by its name
+        modules.put()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +55,10 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def benchmark(request: pytest.FixtureRequest) -> "Generator[BenchmarkFixture, None, None]":
     """Measures a function, ``benchmark(function, *args)``, as pytest-benchmark does."""
+    codspeed = request.config.pluginmanager.get_plugin(_CODSPEED)
+    if getattr(codspeed, "is_codspeed_enabled", False) and perf_session(request.config).walk is None:
+        yield request.getfixturevalue("codspeed_benchmark")  # as pytest-benchmark's gives way to it
+        return
     fixture = _made(request)
     yield fixture
     if not fixture.was_used and not request.node.stash.get(_SKIPPED, False):
@@ -110,7 +118,23 @@ def _made(request: pytest.FixtureRequest) -> "BenchmarkFixture":
         disabled=session.options.disable or perf.options.disable or parallel,
         done=lambda measured: _keep(item, session, measured),
         params=(None, None) if spec is None else (spec.id, spec.params),
+        walk=perf.walk,
+        earlier=_earlier(perf, item),
     )
+
+
+def _earlier(perf: PerfSession, item: pytest.Item) -> "tuple[Taken, str] | None":
+    """What a session that was cut off measured in this test, where it is to be gone on with."""
+    if not perf.options.resume or perf.walk is not None:
+        return None
+    from paceline.pytest_plugin.drop_in.record import taken_of
+    from paceline.pytest_plugin.names import name_of
+
+    _ = perf.framework  # which reads the journal
+    name, _ = name_of(item)
+    found = [each.record for each in perf.finished if each.metrics.test_name == name]
+    taken = taken_of(found[-1]) if found else None
+    return None if taken is None else (taken, found[-1].started_at)
 
 
 def _keep(item: pytest.Item, session: BenchmarkSession, measured: "Measured") -> None:

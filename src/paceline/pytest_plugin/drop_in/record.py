@@ -9,11 +9,14 @@ from paceline.core.units import NS_PER_S
 from paceline.judge.result import TestResult, judge
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.pytest_plugin.drop_in.fixture import Measured
+from paceline.pytest_plugin.drop_in.rounds import Taken
 from paceline.records.recorder import Recorder
 from paceline.records.run_record import Circumstances, Definition, RunRecord, TestType
 from paceline.records.stamps import Stamps
 from paceline.store.codec import plain_metadata
 from paceline.sysmon.fingerprint import this_machine
+
+CALIBRATED, PEDANTIC = "benchmark", "benchmark.pedantic"  # how the rounds were asked for
 
 
 def judged(
@@ -60,6 +63,18 @@ def judged(
     return judge(record, threshold, noted=noted)
 
 
+def taken_of(record: RunRecord) -> Taken | None:
+    """The rounds of which :func:`judged` made ``record``; None where it has none, or did not come to its end."""
+    samples_ns, definition = record.latency.samples_ns, record.definition
+    if not samples_ns or definition.target not in {CALIBRATED, PEDANTIC} or record.circumstances.interruption:
+        return None
+    taken = Taken()
+    taken.calls, taken.is_calibrated = definition.calls_per_sample, definition.target == CALIBRATED
+    taken.warmup_calls = record.circumstances.warmup_attempts
+    taken.durations_s = [each / NS_PER_S for each in samples_ns]
+    return taken
+
+
 def _definition(measured: Measured) -> Definition:
     """What was asked for. Rounds that were calibrated are no part of it: there are others in every session."""
     asked = measured.options
@@ -68,7 +83,7 @@ def _definition(measured: Measured) -> Definition:
             iterations=len(measured.taken.durations_s),
             warmup_iterations=0,
             calls_per_sample=measured.iterations,
-            target="benchmark.pedantic",
+            target=PEDANTIC,
         )
     return Definition(
         iterations=None,
@@ -76,7 +91,7 @@ def _definition(measured: Measured) -> Definition:
         warmup_iterations=0,
         calls_per_sample=measured.iterations,
         plan=f"rounds of at least {asked.min_time:g} s, at least {asked.min_rounds}",
-        target="benchmark",
+        target=CALIBRATED,
     )
 
 
