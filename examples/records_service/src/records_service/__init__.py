@@ -1,0 +1,1 @@
+"""A service that keeps sales records: what Paceline's performance suite in ``tests/perf`` measures."""
