@@ -32,21 +32,31 @@ if TYPE_CHECKING:
     from paceline.scenario.model import Scenario
     from paceline.scenario.user import User
     from paceline.targets.asgi import AsgiTarget
+    from paceline.targets.cache import CacheTarget
+    from paceline.targets.cache_client import CacheClientTarget
     from paceline.targets.http import HttpTarget
     from paceline.targets.http_request import HttpRequest
+    from paceline.targets.sql.statement import Drawn, SqlStatement
+    from paceline.targets.sql.target import SqlTarget
+    from paceline.targets.sql.watch import SqlWatch
     from paceline.targets.wsgi import WsgiTarget
+    from paceline.workload.keys import Gaussian, Sequential, Uniform, Zipf
     from paceline.workload.models import ClosedLoop, ConstantRate, Poisson, Stages
 
 __all__ = [
     "Answer",
     "AsgiTarget",
     "BaselineError",
+    "CacheClientTarget",
+    "CacheTarget",
     "ClosedLoop",
     "ConfigurationError",
     "ConstantRate",
+    "Drawn",
     "DuetResult",
     "FileFormatError",
     "Finding",
+    "Gaussian",
     "HttpRequest",
     "HttpTarget",
     "MeasurementError",
@@ -60,13 +70,19 @@ __all__ = [
     "Poisson",
     "RequestFailed",
     "Scenario",
+    "Sequential",
+    "SqlStatement",
+    "SqlTarget",
+    "SqlWatch",
     "Stages",
     "TestResult",
     "TestStatus",
     "TestType",
+    "Uniform",
     "User",
     "Verdict",
     "WsgiTarget",
+    "Zipf",
     "__version__",
 ]
 
@@ -74,12 +90,16 @@ _HOMES = {
     "Answer": "scenario.answer",
     "AsgiTarget": "targets.asgi",
     "BaselineError": "core.errors",
+    "CacheClientTarget": "targets.cache_client",
+    "CacheTarget": "targets.cache",
     "ClosedLoop": "workload.models",
     "ConfigurationError": "core.errors",
     "ConstantRate": "workload.models",
+    "Drawn": "targets.sql.statement",
     "DuetResult": "judge.duet",
     "FileFormatError": "core.errors",
     "Finding": "core.findings",
+    "Gaussian": "workload.keys",
     "HttpRequest": "targets.http_request",
     "HttpTarget": "targets.http",
     "MeasurementError": "core.errors",
@@ -93,13 +113,19 @@ _HOMES = {
     "Poisson": "workload.models",
     "RequestFailed": "scenario.failure",
     "Scenario": "scenario.model",
+    "Sequential": "workload.keys",
+    "SqlStatement": "targets.sql.statement",
+    "SqlTarget": "targets.sql.target",
+    "SqlWatch": "targets.sql.watch",
     "Stages": "workload.models",
     "TestResult": "judge.result",
     "TestStatus": "judge.result",
     "TestType": "records.run_record",
+    "Uniform": "workload.keys",
     "User": "scenario.user",
     "Verdict": "judge.change",
     "WsgiTarget": "targets.wsgi",
+    "Zipf": "workload.keys",
 }
 
 

@@ -28,15 +28,19 @@ from paceline.store.duets import StoredDuets, duets_to_plain
 from paceline.store.files import checked_path, write_atomically
 from paceline.store.journal import Journal
 from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.revision import current_revision, working_folder
 from paceline.targets.asgi import AsgiTarget
+from paceline.targets.cache_client import CacheClientTarget
 from paceline.targets.lanes import LaneTarget
 from paceline.targets.operation import measured
+from paceline.targets.sql.target import SqlTarget
+from paceline.targets.sql.watch import SqlWatch
 from paceline.targets.wsgi import WsgiTarget
 from paceline.workload.fresh_processes import fresh_processes
 from paceline.workload.models import FixedIterations, Workload
 
 Operation = Callable[[], Any]
-Measurable = Operation | LaneTarget | AsgiTarget | WsgiTarget
+Measurable = Operation | LaneTarget | AsgiTarget | WsgiTarget | SqlTarget | SqlWatch | CacheClientTarget
 FilePath = str | PathLike[str]
 
 
@@ -86,6 +90,7 @@ class PerformanceTestFramework:
             clock=clock, journal=journal, observer=observer, finished=finished, noted=noted, rule_of=rule_of
         )
         self._session_id = session_id or uuid4().hex
+        self._folder = working_folder()  # of the code that is measured, which may go elsewhere
         self.duets: list[DuetRecord] = []
 
     @property
@@ -243,13 +248,13 @@ class PerformanceTestFramework:
     ) -> TestResult:
         """Put a load on ``operation`` and judge it.
 
-        An :class:`HttpTarget` is driven from a process that does nothing else; everything else on an event loop (or
-        threads, for functions) of this one.
+        An :class:`HttpTarget`, and a :class:`CacheTarget` without a loader, is driven from a process that does nothing
+        else; everything else on an event loop (or threads, for functions) of this one.
 
         Args:
             test_name: name of the test; a name that was used gets ``#2``, ``#3``, ... and a finding.
-            operation: an :class:`HttpTarget`, :class:`AsgiTarget`, :class:`WsgiTarget` or :class:`Scenario`, or a
-                function or coroutine function without arguments.
+            operation: an :class:`HttpTarget`, :class:`AsgiTarget`, :class:`WsgiTarget`, :class:`SqlTarget` or
+                :class:`Scenario`, or a function or coroutine function without arguments.
             workload: :class:`ClosedLoop`, :class:`ConstantRate`, :class:`Poisson` or :class:`Stages`.
             threshold: limits to hold it against; ``lag_p99``, ``late`` and ``dropped`` too where there are arrivals.
             metadata: anything JSON can hold, for the report.
@@ -403,17 +408,25 @@ class PerformanceTestFramework:
         return None if comparison is None else comparison.to_dict()
 
     def generate_report(self, output_file: FilePath | None = None) -> str:
-        """The report as text, also written to ``output_file`` if given.
+        """The report as text, also written to ``output_file`` if given: a name in ``.html`` gets it as a page.
 
         Raises:
             OutputError: the file cannot be written; what stood there still does.
         """
-        text = render_text(document_of(self.results, this_machine(), self._now()))
-        if self.duets:
-            duets = render_duets(judge_duets(self.duets), {})
+        document = document_of(self.results, this_machine(), self._now())
+        text = render_text(document)
+        suite = judge_duets(self.duets) if self.duets else None
+        if suite is not None:
+            duets = render_duets(suite, {})
             text = f"{text}\n{duets}" if self.results else duets
         if output_file is not None:
-            write_atomically(checked_path("output_file", output_file), text.encode())
+            path = checked_path("output_file", output_file)
+            written = text
+            if path.suffix.lower() in {".html", ".htm"}:
+                from paceline.report.html.page import render_html
+
+                written = render_html(document, duets=suite)
+            write_atomically(path, written.encode())
         return text
 
     def export_json(self, output_file: FilePath) -> None:
@@ -423,7 +436,8 @@ class PerformanceTestFramework:
             OutputError: the file cannot be written; what stood there still does.
         """
         duets = duets_to_plain(StoredDuets(tuple(self.duets))) if self.duets else None
-        write_results(checked_path("output_file", output_file), self.results, this_machine(), self._now(), duets)
+        path, revision = checked_path("output_file", output_file), current_revision(self._folder)
+        write_results(path, self.results, this_machine(), self._now(), duets, revision)
 
     def _now(self) -> str:
         return utc_text(self._suite.clock.utc_now())

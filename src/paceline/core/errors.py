@@ -17,6 +17,22 @@ class MeasurementError(PacelineError, RuntimeError):
     """The run could not be made at all, for example because ``setup`` raised."""
 
 
+class AttemptFailed(PacelineError):  # noqa: N818  # what happened, as it stands in a record
+    """An attempt failed for a reason that has a name.
+
+    Attributes:
+        kind: the name, such as ``'deadlock'``, by which equal failures are counted.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type["AttemptFailed"], tuple[str, str]]:
+        """Rebuild it from both parts in another process."""
+        return type(self), (self.kind, str(self))
+
+
 class FileFormatError(PacelineError, ValueError):
     """A file cannot be read as what it should be; it was left as it is."""
 

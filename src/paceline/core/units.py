@@ -56,6 +56,21 @@ def format_count(value: float) -> str:
     return f"{value:.3g}"
 
 
+def format_percent(share: float, places: int = 1) -> str:
+    """A share in percent, ``1.2 %``: a space before the sign, as for every unit; NaN is a dash.
+
+    In options it is written without, ``5%``, for a shell would take the space for the end of the value.
+    """
+    if not math.isfinite(share):
+        return "–" if math.isnan(share) else "∞"
+    return f"{share:.{places}%}".replace("%", " %")
+
+
+def format_megabytes(count_bytes: float) -> str:
+    """Bytes in the decimal megabytes of the specification, ``1,204.5 MB``."""
+    return f"{count_bytes / BYTES_PER_MB:,.1f} MB"
+
+
 def counted(count: int, noun: str) -> str:
     """``1 sample``, ``1,200 samples``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -106,9 +106,9 @@ def decide(quantity: Quantity, estimate: float, interval: Interval, rule: Rule) 
         return Verdict.IMPROVED, "the whole interval is better"
     is_real = worse.low > 0 or worse.high < 0
     if -margin <= worse.low and worse.high <= margin:
-        small = "a real change, but below the smallest that matters"
+        small = "the difference is too small to matter"
         return Verdict.UNCHANGED, small if is_real else "the whole interval is within the margin"
-    near = "a real change, about as large as the smallest that matters"
+    near = "about as large as the smallest change that matters"
     return Verdict.INCONCLUSIVE, near if is_real else "the interval holds both no change and one that matters"
 
 

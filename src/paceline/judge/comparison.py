@@ -11,9 +11,11 @@ from paceline.judge.held import Held, Shift, hold
 from paceline.judge.sessions import ADVICE_SESSIONS
 from paceline.judge.shift import environment_shift
 from paceline.records.baseline import BaselineSession, session_of
+from paceline.records.database import PlanChange
 from paceline.records.quantities import MEAN, MEDIAN, P95, P99, THROUGHPUT, Quantity
 from paceline.records.run_record import RunRecord
 from paceline.stats.intervals import Interval
+from paceline.stats.sessions import Forecast
 from paceline.stats.significance import holm_tails
 
 # Of 1 % that false alarms may have, half: days and wandering machines take the rest
@@ -30,6 +32,8 @@ COMPARED = {
     "throughput_change_pct": THROUGHPUT,
 }
 NOTHING_SEEN = "no change seen"
+DECAYED = "worse than the reference, and the sessions before lead there: decay in small steps, or a drifting machine"
+_LED = 0.5  # at most so much of the shift is left beside the line where the line leads there
 _LARGEST_LOG = 700.0  # its exponential is still a number
 
 
@@ -50,6 +54,10 @@ class Comparison:
         days: on how many days the reference was measured.
         gates: whether a regression would have failed the test; else it is advice.
         candidates: how many sessions of the candidate were compared.
+        margin_pct: within which the verdict ``unchanged`` is proven; None in files that do not say.
+        plan_changes: statements that the newest stored session executed by another plan.
+        beside: how many sessions were saved close to those, and are none of their own; the percentages are against the
+            median of all of them.
     """
 
     mean_change_pct: float
@@ -68,6 +76,9 @@ class Comparison:
     days: int = 0
     gates: bool = False
     candidates: int = 1
+    margin_pct: float | None = None
+    plan_changes: tuple[PlanChange, ...] = ()
+    beside: int = 0
 
     @property
     def is_settled(self) -> bool:
@@ -129,6 +140,9 @@ def _comparison(held: Held, tail: float, moved: str) -> Comparison:
         days=stored.days,
         gates=primary.gates,
         candidates=held.candidates,
+        margin_pct=100 * held.rule.margin,
+        plan_changes=held.plan_changes,
+        beside=len(stored.everything) - len(stored.reference),
     )
 
 
@@ -165,8 +179,19 @@ def _decided(held: Held, shift: Shift, tail: float) -> tuple[Verdict, str]:
     verdict, reason = decide(shift.quantity, shift.level.shift, interval, held.rule)
     if verdict is Verdict.INCONCLUSIVE and interval.low <= 0 <= interval.high:
         # At a spread of 2 % unchanged code can be proven unchanged in few sessions: not a warning, but what it is.
-        reason = NOTHING_SEEN
+        reason = DECAYED if _is_decay(held.rule, shift, shift.level, tail) else NOTHING_SEEN
     return verdict, reason
+
+
+def _is_decay(rule: Rule, shift: Shift, level: Forecast, tail: float) -> bool:
+    """Whether it is worse than the level, and the line through the sessions before leads there.
+
+    Whether the code or the machine goes on getting slower stored sessions cannot tell: it fails nothing, and is not 'no
+    change seen' either (``docs/decisions/023-two-forecasts.md``).
+    """
+    verdict, _ = decide(shift.quantity, level.shift, level.interval(tail), rule)
+    is_led = shift.line is not None and abs(shift.line.shift) <= _LED * abs(level.shift)
+    return verdict is Verdict.REGRESSED and is_led
 
 
 def _change(rule: Rule, shift: Shift, tail: float, verdict: Verdict, reason: str, *, gates: bool = False) -> Change:

@@ -6,7 +6,9 @@ from itertools import pairwise
 from statistics import median
 
 from paceline.core.findings import Finding
-from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms
+from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms, format_percent
+from paceline.judge.cache_diagnosis import diagnose_cache
+from paceline.judge.database_diagnosis import diagnose_database
 from paceline.judge.limits import METRICS
 from paceline.judge.load_diagnosis import diagnose_load
 from paceline.judge.replication import processes_differ
@@ -35,6 +37,8 @@ def diagnose(
     """All findings about ``record``."""
     found = [finding for check in _CHECKS for finding in check(record, metrics)]
     found += diagnose_load(record, metrics, threshold)
+    found += diagnose_cache(record)
+    found += diagnose_database(record)
     return (*found, *_errors_unjudged(record, metrics, threshold), *_too_few_samples(record, threshold))
 
 
@@ -57,11 +61,13 @@ def _interrupted(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Fin
 
 
 def _abandoned(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
-    count = record.circumstances.abandoned_workers
+    count, limit_s = record.circumstances.abandoned_workers, record.definition.timeout_s
     if count:
+        # Without a limit it was an interruption that left them.
+        within = "" if limit_s is None else f" within {limit_s:g} s"
         yield Finding(
             code="attempt-abandoned",
-            seen=f"{counted(count, 'attempt')} did not return within {record.definition.timeout_s:g} s; "
+            seen=f"{counted(count, 'attempt')} did not return{within}; "
             f"the run ended after {counted(metrics.iterations, 'attempt')}.",
             why="A synchronous call cannot be stopped: its thread was left behind and may still use the machine.",
             advice="Find out what it waits for; a time limit inside the operation would let the run go on.",
@@ -179,7 +185,7 @@ def _collections(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Fin
         return
     yield Finding(
         code="garbage-collection",
-        seen=f"{counted(seen.count, 'garbage collection')} took {share:.1%} of the run; the longest took "
+        seen=f"{counted(seen.count, 'garbage collection')} took {format_percent(share)} of the run; the longest took "
         f"{format_ms(seen.longest_ns / NS_PER_MS)}.",
         why="The slowest attempts may be the collector's, not the operation's.",
         advice="If production runs with the collector on, this is the truth; else gc.freeze() in setup.",
@@ -253,7 +259,8 @@ def _errors_unjudged(
     most = f", most often {first.kind}: {first.message or 'no message'}" if first else ""
     yield Finding(
         code="errors",
-        seen=f"{metrics.error_count:,} of {metrics.iterations:,} attempts failed ({metrics.error_rate:.2%}){most}.",
+        seen=f"{metrics.error_count:,} of {metrics.iterations:,} attempts failed "
+        f"({format_percent(metrics.error_rate, 2)}){most}.",
         why="No threshold says how many errors are acceptable, and failed attempts are not in the latencies.",
         advice="Mend them, or set max_error_rate.",
         serious=True,

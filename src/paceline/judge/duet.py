@@ -272,7 +272,7 @@ def _guarded(
     # What was planted is time: of memory or failures it proves nothing either way.
     if change.verdict is Verdict.UNCHANGED and change.quantity.is_ratio and is_missed:
         missed = f"a planted {record.planted_effect:+.0%} was not found".replace("%", " %")
-        return replace(change, verdict=Verdict.INCONCLUSIVE, reason=f"{missed}, so nothing seen proves nothing")
+        return replace(change, verdict=Verdict.INCONCLUSIVE, reason=f"too noisy to tell: {missed}")
     return change
 
 

@@ -9,6 +9,7 @@ from paceline.judge.duet_arms import NullArm
 from paceline.records.duet import DuetRecord, Pair
 from paceline.records.quantities import MEDIAN, Quantity
 
+NULL_CODE = "null-arm-differs"
 _ALIKE = 0.1  # of the calls: with ten of them beyond a percentile its bias then differs by far less than its spread
 
 
@@ -66,7 +67,7 @@ def counts_finding(pairs: Sequence[Pair], shown: Sequence[Quantity]) -> list[Fin
 def null_finding(null: NullArm, reason: str) -> Finding:
     """That the base against itself differs."""
     return Finding(
-        code="null-arm-differs",
+        code=NULL_CODE,
         seen=f"Over {counted(null.pairs, 'pair')} {reason} (p = {null.p_value:.2g}).",
         why="The same tilt is in every comparison of this session: no verdict of it holds.",
         advice="Look for what the sides do not share: length of paths, environment, services on one side's core.",

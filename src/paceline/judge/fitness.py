@@ -13,6 +13,7 @@ from statistics import median, stdev
 from paceline.core.findings import Finding
 from paceline.judge.change import DUET, Rule, Verdict
 from paceline.judge.duet import DuetResult, SuiteVerdict, judge_duets
+from paceline.judge.duet_findings import NULL_CODE
 from paceline.judge.duet_pairs import is_constant, planted_values, usable_pairs, values_of
 from paceline.records.doctor import DoctorRecord
 from paceline.records.duet import Pair
@@ -21,7 +22,6 @@ from paceline.stats.detection import Power, power_in_pairs
 from paceline.stats.power import POWER, pairs_needed, smallest_visible_in_pairs
 
 COIN = 0.5  # the power below which a change is rather missed than found
-NULL_CODE = "null-arm-differs"
 _ALPHA = 0.01  # one-sided, of a single benchmark, as for every duet
 
 

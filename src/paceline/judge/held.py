@@ -1,14 +1,16 @@
 """One candidate held against stored sessions, quantity by quantity: the forecasts, before any verdict."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from statistics import median
 
 from paceline.judge.change import STORED, Rule
 from paceline.judge.gate import gate_objections
 from paceline.judge.sessions import ADVICE_SESSIONS, GATE_DAYS, Stored, day_of, days_of, in_order, separate, stored_for
-from paceline.records.baseline import BaselineSession
+from paceline.records.baseline import FIGURE_OF, BaselineSession
+from paceline.records.database import PlanChange, plans_changed
 from paceline.records.quantities import MEDIAN, QUANTITIES, Quantity
 from paceline.stats.intervals import Interval
 from paceline.stats.power import smallest_visible_shift
@@ -85,6 +87,7 @@ class Held:
         calibration: of the calibration workload; None where either side has none.
         objections: why this may not fail a test, in the order of their weight.
         rule: the sizes of a change that matter.
+        plan_changes: statements that the newest stored session executed by another plan.
     """
 
     stored: Stored
@@ -93,6 +96,7 @@ class Held:
     calibration: Shift | None
     objections: tuple[str, ...]
     rule: Rule = STORED
+    plan_changes: tuple[PlanChange, ...] = ()
 
     @property
     def primary(self) -> Shift:
@@ -123,48 +127,68 @@ def hold(
     if days_of(sample) < GATE_DAYS:
         sample = (newest,)
     stored = stored_for(newest, sessions)
+    sides = _sides(sample, stored)
     order = [primary, *(each for each in QUANTITIES.values() if each != primary)]
-    shifts = tuple(_shift(quantity, sample, stored, _of(quantity)) for quantity in order)
-    calibration = _shift(MEDIAN, sample, stored, lambda session: session.calibration_ns)
+    shifts = tuple(_shift(quantity, sides, _of(quantity)) for quantity in order)
+    calibration = _shift(MEDIAN, sides, lambda session: session.calibration_ns)
     return Held(
         stored=stored,
         candidates=len(sample),
         shifts=shifts,
         calibration=None if calibration.level is None or calibration.objection else calibration,
         objections=gate_objections(stored, _of(primary), is_ratio=primary.is_ratio),
+        plan_changes=plans_changed(next((each.plans for each in reversed(sessions) if each.plans), ()), newest.plans),
     )
 
 
 def _of(quantity: Quantity) -> Callable[[BaselineSession], float | None]:
-    return lambda session: session.value(quantity)
+    name = FIGURE_OF[quantity.key]
+    return lambda session: session.metrics.get(name)
 
 
-def _shift(
-    quantity: Quantity,
-    candidate: Sequence[BaselineSession],
-    stored: Stored,
-    value: Callable[[BaselineSession], float | None],
-) -> Shift:
-    def known(sessions: Sequence[BaselineSession]) -> list[tuple[BaselineSession, float]]:
-        pairs = ((session, value(session)) for session in sessions)
-        return [(session, _scaled(quantity, each)) for session, each in pairs if _usable(quantity, each)]
+@dataclass(frozen=True)
+class _Sides:
+    """What all quantities share: which session is what, and when.
 
-    reference, here, later = known(stored.reference), known(candidate), known(stored.later)
-    change = _change(quantity, *([value(session) for session, _ in side] for side in (here, known(stored.everything))))
-    if not here or len(here) < len(candidate):
+    Attributes:
+        candidate: sessions that are judged, and ``days`` of them.
+        stored: what they are held against, and ``reference_days`` of its reference.
+        in_time: all of them in order of time, and whether they are the candidate's.
+    """
+
+    candidate: Sequence[BaselineSession]
+    days: Sequence[date | None]
+    stored: Stored
+    reference_days: Sequence[date | None]
+    in_time: Sequence[tuple[BaselineSession, bool]]
+
+
+def _sides(candidate: Sequence[BaselineSession], stored: Stored) -> _Sides:
+    own = {id(session) for session in candidate}
+    return _Sides(
+        candidate,
+        [day_of(session) for session in candidate],
+        stored,
+        [day_of(session) for session in stored.reference],
+        [(each, id(each) in own) for each in in_order((*stored.reference, *stored.later, *candidate))],
+    )
+
+
+def _shift(quantity: Quantity, sides: _Sides, value: Callable[[BaselineSession], float | None]) -> Shift:
+    stored, candidate = sides.stored, sides.candidate
+    change = _change(quantity, *(_usable(quantity, side, value) for side in (candidate, stored.everything)))
+    here, reference = _scaled(quantity, candidate, value), _scaled(quantity, stored.reference, value)
+    values = [each for each in reference if each is not None]
+    judged = [each for each in here if each is not None]
+    if not judged or len(judged) < len(candidate):
         return Shift(quantity, change, objection=f"the candidate has no {quantity.label} above zero")
-    if len(reference) < ADVICE_SESSIONS:
+    if len(values) < ADVICE_SESSIONS:
         return Shift(quantity, change)
-    values = [each for _, each in reference]
-    level = level_forecast(
-        values, [day_of(session) for session, _ in reference],
-        [each for _, each in here], [day_of(session) for session, _ in here],
-    )  # fmt: skip
-    together = [*reference, *later, *here]
-    places = {id(session): place for place, session in enumerate(in_order(session for session, _ in together))}
-    together.sort(key=lambda pair: places[id(pair[0])])
-    own = {id(session) for session, _ in here}
-    line = line_forecast([each for _, each in together], [id(session) in own for session, _ in together])
+    days = [day for day, each in zip(sides.reference_days, reference, strict=True) if each is not None]
+    level = level_forecast(values, days, judged, sides.days)
+    scaled = _scaled(quantity, [session for session, _ in sides.in_time], value)
+    together = [(each, is_own) for each, (_, is_own) in zip(scaled, sides.in_time, strict=True) if each is not None]
+    line = line_forecast([each for each, _ in together], tuple(is_own for _, is_own in together))
     flat = quantity.is_ratio and max(values) == min(values)
     return Shift(
         quantity,
@@ -176,17 +200,26 @@ def _shift(
     )
 
 
-def _usable(quantity: Quantity, value: float | None) -> bool:
-    return value is not None and math.isfinite(value) and (value > 0 or not quantity.is_ratio)
+def _usable(
+    quantity: Quantity, sessions: Iterable[BaselineSession], value: Callable[[BaselineSession], float | None]
+) -> list[float]:
+    """The figures that ratios can be taken of."""
+    figures = [each for each in map(value, sessions) if each is not None and math.isfinite(each)]
+    return [each for each in figures if each > 0] if quantity.is_ratio else figures
 
 
-def _scaled(quantity: Quantity, value: float | None) -> float:
-    assert value is not None
-    return math.log(value) if quantity.is_ratio else value
+def _scaled(
+    quantity: Quantity, sessions: Iterable[BaselineSession], value: Callable[[BaselineSession], float | None]
+) -> list[float | None]:
+    """Of each session its figure on the scale of the judgement; None where that cannot be used."""
+    log, isfinite, is_ratio = math.log, math.isfinite, quantity.is_ratio
+    return [
+        None if each is None or not isfinite(each) or (is_ratio and each <= 0) else log(each) if is_ratio else each
+        for each in map(value, sessions)
+    ]
 
 
-def _change(quantity: Quantity, here: Sequence[float | None], reference: Sequence[float | None]) -> float | None:
-    now, then = [[each for each in side if each is not None] for side in (here, reference)]
+def _change(quantity: Quantity, now: Sequence[float], then: Sequence[float]) -> float | None:
     if not now or not then:
         return None
     change = median(now) / median(then) - 1 if quantity.is_ratio else median(now) - median(then)

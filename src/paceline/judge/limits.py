@@ -19,6 +19,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 }
 SUFFIX = {"ms": " ms", "share": " %", "per second": "/s", "percent": " %", "MB": " MB", "arrivals": " arrivals"}
 _AS_WRITTEN = 15  # digits that every number people write survives as a float
+_TOO_MANY, _FOUR_DIGITS = 100_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,21 +118,53 @@ class Limit:
 
 
 def bound_text(limit: Limit) -> str:
-    """The bound of ``limit`` as people write it, with its unit."""
-    unit = limit.metric.unit
-    return f"{_rounded(as_shown(limit.bound, unit), _AS_WRITTEN)}{SUFFIX[unit]}"
+    """The bound of ``limit`` as people write it, with the unit that suits it."""
+    scale = _scale(limit.metric.unit, limit.bound)
+    return f"{_rounded(scale.of(limit.bound), _AS_WRITTEN)}{scale.suffix}"
 
 
-def as_shown(value: float, unit: str) -> float:
-    """``value`` as it is shown: a share in percent."""
-    return exact_product(value, "100") if unit == "share" else value
+def against(limit: Limit, value: float) -> str:
+    """How ``value`` breaks ``limit``, both in one unit: ``81.6 us > limit 50 us``.
+
+    With as many digits as it takes to tell the two apart, and at least three.
+    """
+    bound, unit = limit.bound, limit.metric.unit
+    scale = _scale(unit, bound or value)
+    while unit == "ms" and scale.of(value) >= _TOO_MANY and scale is not _OF_TIMES[0]:  # 3 s against 20 us
+        scale = _OF_TIMES[_OF_TIMES.index(scale) - 1]
+    shown, shown_bound = _told_apart(scale.of(value), scale.of(bound)), _rounded(scale.of(bound), _AS_WRITTEN)
+    sign = ">" if value > bound else "<" if value < bound else "="
+    return f"{shown}{scale.suffix} {sign} limit {shown_bound}{scale.suffix}"
 
 
-def told_apart(value: float, bound: float) -> str:
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """A unit that figures are shown in, and what those of their own unit are multiplied by."""
+
+    suffix: str
+    factor: str = "1"
+
+    def of(self, value: float) -> float:
+        return value if self.factor == "1" else exact_product(value, self.factor)
+
+
+_SCALES = {unit: _Scale(suffix) for unit, suffix in SUFFIX.items()} | {"share": _Scale(SUFFIX["share"], "100")}
+_OF_TIMES = (_Scale(" s", "0.001"), _Scale(" ms"), _Scale(" us", "1000"), _Scale(" ns", "1000000"))
+
+
+def _scale(unit: str, value: float) -> _Scale:
+    if unit != "ms" or not value:
+        return _SCALES[unit]
+    return next((scale for scale in _OF_TIMES if abs(scale.of(value)) >= 1), _OF_TIMES[-1])
+
+
+def _told_apart(value: float, bound: float) -> str:
     """``value`` with as many digits as it takes to tell it from ``bound``."""
-    for digits in (4, 6, 9, 17):
+    if value == bound:
+        return _rounded(value, _AS_WRITTEN)
+    for digits in (3 if abs(value) < _FOUR_DIGITS else 4, 6, 9, 17):
         text = _rounded(value, digits)
-        if value == bound or text != _rounded(bound, digits):
+        if text != _rounded(bound, digits):
             break
     return text
 

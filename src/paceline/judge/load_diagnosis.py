@@ -111,10 +111,10 @@ def _not_delivered(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     after_ns = record.elapsed_ns - duration_s * NS_PER_S
     if accounted < _DELIVERED_SHARE * arrivals.planned:
         seen = f"{accounted:,} of {counted(arrivals.planned, 'planned arrival')} were sent or dropped."
-    elif _queue_grew(arrivals, after_ns, duration_s * NS_PER_S):
+    elif _queue_grew(record, arrivals, after_ns, duration_s * NS_PER_S):
         seen = (
             f"The last attempt ended {_shown(after_ns)} after the plan of {format_count(duration_s)} s; "
-            f"arrivals waited up to {_shown(arrivals.connection_wait.moments.maximum)} for a free connection."
+            f"arrivals waited up to {_shown(_longest_wait_ns(record, arrivals))} for a free connection."
         )
     else:
         return
@@ -128,7 +128,13 @@ def _not_delivered(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     )
 
 
-def _queue_grew(arrivals: Arrivals, after_ns: float, duration_ns: float) -> bool:
+def _longest_wait_ns(record: RunRecord, arrivals: Arrivals) -> float:
+    # Connections of a database's are the target's own: waiting for one is within the attempt, and so in its service.
+    pooled_ns = 0 if record.database is None else record.database.waiting.moments.maximum or 0
+    return max(arrivals.connection_wait.moments.maximum or 0, pooled_ns)
+
+
+def _queue_grew(record: RunRecord, arrivals: Arrivals, after_ns: float, duration_ns: float) -> bool:
     """Whether the attempts after the plan's end were a queue, not the usual length of an attempt or one straggler.
 
     A server that keeps up has answered everything about one service time after the last arrival. An attempt that
@@ -136,8 +142,10 @@ def _queue_grew(arrivals: Arrivals, after_ns: float, duration_ns: float) -> bool
     queue is gone before the end. What is left is a queue that was still there when the plan ended.
     """
     median_ns = arrivals.service.quantile_ns(0.5)
+    if record.database is not None and record.database.waiting.moments.count:
+        median_ns = max(median_ns - record.database.waiting.quantile_ns(0.5), 0.0)
     usual_ns = 0.0 if math.isnan(median_ns) else _TYPICAL_ATTEMPTS * median_ns
-    waited_ns = arrivals.connection_wait.moments.maximum
+    waited_ns = _longest_wait_ns(record, arrivals)
     return after_ns > _AFTERMATH_SHARE * duration_ns + usual_ns and waited_ns > _QUEUED_SHARE * after_ns
 
 
@@ -192,7 +200,7 @@ def _littles_law(record: RunRecord, _: LoadRecord, __: PerformanceMetrics) -> It
         return
     if counts.errors or counts.timeouts or counts.attempts < _LEAST_ATTEMPTS or not record.elapsed_ns:
         return  # a connection rests after an error
-    busy = record.latency.moments.total / (record.elapsed_ns * definition.workers)
+    busy = record.latency.moments.total / (record.elapsed_ns * record.at_once)
     least, most = _BUSY_SHARES
     # Where the last attempts dragged on, the connections that had ended theirs stood idle by rights.
     dragged_on = record.elapsed_ns * least > duration_s * NS_PER_S
@@ -217,7 +225,7 @@ def _coordinated_omission(record: RunRecord, threshold: PerformanceThreshold | N
     definition = record.definition
     if definition.open_loop or definition.duration_s is None:
         return
-    stall = hidden_stall(record.latency, definition.workers, record.elapsed_ns)
+    stall = hidden_stall(record.latency, record.at_once, record.elapsed_ns)
     if stall is None:
         return
     # Limits that hold only because nobody arrived meanwhile.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from paceline.core.findings import Finding
+from paceline.core.units import format_percent
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import RunRecord
 from paceline.stats.levels import Levels, levels_of
@@ -27,8 +28,8 @@ def processes_differ(record: RunRecord, _: PerformanceMetrics) -> Iterator[Findi
         return
     yield Finding(
         code="processes-differ",
-        seen=f"Processes are {levels.between:.1%} apart in their median (standard deviation), "
-        f"epochs of one process {levels.within:.1%}.",
+        seen=f"Processes are {format_percent(levels.between)} apart in their median (standard deviation), "
+        f"epochs of one process {format_percent(levels.within)}.",
         why="Memory layout, hash seed or the minute a process ran in matter here; iterations and epochs in one process "
         "share them.",
         advice="To make the figure surer ask for more runs, not for more iterations.",

@@ -13,6 +13,7 @@ ADVICE_SESSIONS = 5
 GATE_SESSIONS = 10
 # Three days, as first thought of, gave 1.3 % false alarms where days differ by twice what sessions do; five: 0.6 %.
 GATE_DAYS = 5
+_Times = tuple[datetime | None, datetime | None]  # when a session was saved, and its machine was started
 APART = timedelta(hours=6)
 _BOOT_CLOCK_STEP = timedelta(minutes=1)  # the time of a boot is computed from a clock that is set meanwhile
 _DISORDER = timedelta(minutes=10)  # sessions that are saved side by side may change places by that
@@ -49,9 +50,9 @@ def stored_for(candidate: BaselineSession, sessions: Sequence[BaselineSession]) 
 
     Sessions of another machine serve, for advice, when there are none of this one.
     """
-    same = [each for each in sessions if not differences(candidate.definition, each.definition)]
-    others = [each for each in sessions if differences(candidate.definition, each.definition)]
-    told = differences(candidate.definition, others[-1].definition) if others else ()
+    differ = [differences(candidate.definition, each.definition) for each in sessions]
+    same = [each for each, told in zip(sessions, differ, strict=True) if not told]
+    told = next((each for each in reversed(differ) if each), ())
     own = [each for each in same if each.fingerprint == candidate.fingerprint]
     used = own or [each for each in same if each.fingerprint == same[-1].fingerprint]
     marked = with_reference(used)
@@ -94,9 +95,12 @@ def separate(sessions: Iterable[BaselineSession]) -> tuple[BaselineSession, ...]
     foretell (five a time gave 11 % false alarms).
     """
     kept: list[BaselineSession] = []
+    times: list[_Times] = []
     for session in sessions:
-        if not any(_together(session, other) for other in kept):
+        here = moment_of(session.saved_at), moment_of(session.booted_at)
+        if not any(_together(here, there) for there in times):
             kept.append(session)
+            times.append(here)
     return tuple(kept)
 
 
@@ -128,8 +132,8 @@ def moment_of(text: str | None) -> datetime | None:
 
 def differences(one: Definition | None, other: Definition | None) -> tuple[str, ...]:
     """In what two definitions differ: ``iterations 100 -> 200``; empty where one is not known."""
-    if one is None or other is None:
-        return ()  # of files of the older flat form
+    if one is None or other is None or one == other:
+        return ()  # none is known in files of the older flat form
     if min(one.calls_per_sample, other.calls_per_sample) > 1:
         # How many calls a calibrated batch has follows from the machine's speed at that moment.
         other = replace(other, calls_per_sample=one.calls_per_sample)
@@ -142,11 +146,10 @@ def _told(value: object) -> str:
     return str(getattr(value, "value", value)).encode(errors="backslashreplace").decode() or "nothing"
 
 
-def _together(one: BaselineSession, other: BaselineSession) -> bool:
-    here, there = moment_of(one.saved_at), moment_of(other.saved_at)
+def _together(one: _Times, other: _Times) -> bool:
+    (here, boot), (there, other_boot) = one, other
     if here is not None and there is not None and abs(here - there) >= APART:
         return False
-    boot, other_boot = moment_of(one.booted_at), moment_of(other.booted_at)
     return boot is None or other_boot is None or abs(boot - other_boot) < _BOOT_CLOCK_STEP
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, fields
 
 from paceline.core.errors import ConfigurationError
 from paceline.judge.expressions import parse_expression
-from paceline.judge.limits import METRICS, SUFFIX, Limit, Metric, as_shown, bound_text, percentile_metric, told_apart
+from paceline.judge.limits import METRICS, Limit, Metric, against, bound_text, percentile_metric
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import RunRecord
 
-_BREAKS = {"<": "is not below", "<=": "exceeds", ">": "is not above", ">=": "is below"}
+_BREAKS = {"<": "is not below", "<=": "exceeds", ">": "is not above", ">=": "is below"}  # in words, for no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +168,15 @@ def violations_of(
 
 
 def _violation(limit: Limit, value: float) -> Violation:
-    unit, suffix = limit.metric.unit, SUFFIX[limit.metric.unit]
-    shown, bound = (as_shown(number, unit) for number in (value, limit.bound))
+    unit, bound = limit.metric.unit, limit.bound
     if math.isnan(value):
-        seen = "could not be measured in this run; it is held against"
+        message = f"{limit.metric.label} could not be measured in this run; it is held against the limit of "
+        message += bound_text(limit)
     elif math.isinf(value):
-        seen = f"falls among dropped arrivals, which count as infinite: it {_BREAKS[limit.sign]}"
+        message = f"{limit.metric.label} falls among dropped arrivals, which count as infinite: it "
+        message += f"{_BREAKS[limit.sign]} the limit of {bound_text(limit)}"
     else:
-        seen = f"{told_apart(shown, bound)}{suffix} {_BREAKS[limit.sign]}"
-    message = f"{limit.metric.label} {seen} the limit of {bound_text(limit)} ({limit.source})"
-    return Violation(limit.source, value if math.isfinite(value) else None, limit.bound, unit, message)
+        # The figure first, for it is what is left where a line is cut.
+        message = f"{limit.metric.label.removesuffix(' latency')} {against(limit, value)}"
+    text = f"{message} ({limit.source})"
+    return Violation(limit.source, value if math.isfinite(value) else None, bound, unit, text)

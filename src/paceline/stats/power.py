@@ -82,17 +82,12 @@ def smallest_visible_shift(error: float, degrees: float, tail: float, min_effect
 
 @cache
 def _noncentrality(degrees: float, tail: float) -> float:
-    from scipy.optimize import brentq
-    from scipy.special import nctdtr
+    """Of the t distribution that exceeds the critical value in 80 % of runs."""
+    from scipy.special import nctdtrinc
 
-    critical = student_quantile(1 - tail, degrees)
-
-    def missed(noncentrality: float) -> float:
-        return float(nctdtr(degrees, noncentrality, critical)) - (1 - POWER)
-
-    # For few degrees of freedom the statistic spreads to the right: its 20 % point lies below the noncentrality by at
-    # most some units, or some multiple.
-    return float(brentq(missed, 0.0, 4 * critical + 10))
+    # Beside a root of nctdtr by brentq, for 2 degrees and more and tails down to 1e-6: within 3e-5 of it, in a fifth of
+    # the time, and without scipy.optimize, which takes 0.15 s to import.
+    return float(nctdtrinc(degrees, 1 - POWER, student_quantile(1 - tail, degrees)))
 
 
 def pairs_needed(pairs: int, visible: float, wanted: float) -> int:

@@ -8,6 +8,7 @@ forecasts together hold what one alone does not (``docs/decisions/023-two-foreca
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean
 
 from paceline.stats.intervals import Interval, student_quantile
@@ -117,22 +118,33 @@ def line_forecast(values: Sequence[float], is_candidate: Sequence[bool]) -> Fore
     count, least = len(values), 4
     if count - sum(is_candidate) < least or not any(is_candidate):
         return None
-    middle = (count - 1) / 2
-    times = [place - middle for place in range(count)]
-    squares = math.fsum(time * time for time in times)
-
-    def without_line(series: Sequence[float]) -> list[float]:
-        mean = fmean(series)
-        slope = math.fsum(time * value for time, value in zip(times, series, strict=True)) / squares
-        return [value - mean - slope * time for time, value in zip(times, series, strict=True)]
-
-    steps = without_line([float(each) for each in is_candidate])
-    rest = without_line(values)
-    weight = math.fsum(step * step for step in steps)
-    shift = math.fsum(step * value for step, value in zip(steps, rest, strict=True)) / weight
-    residual = math.fsum((value - shift * step) ** 2 for step, value in zip(steps, rest, strict=True))
+    steps, weight = _steps(tuple(is_candidate))
+    rest = _without_line(values)
+    shift = math.fsum([step * value for step, value in zip(steps, rest, strict=True)]) / weight
+    residual = math.fsum([(value - shift * step) ** 2 for step, value in zip(steps, rest, strict=True)])
     degrees = count - 3
     return Forecast(shift, math.sqrt(residual / degrees / weight), degrees)
+
+
+@lru_cache(maxsize=64)
+def _steps(is_candidate: tuple[bool, ...]) -> tuple[list[float], float]:
+    """What of the step no line explains, and its square: the same for all quantities of all tests of a session."""
+    steps = _without_line([float(each) for each in is_candidate])
+    return steps, math.fsum(step * step for step in steps)
+
+
+def _without_line(series: Sequence[float]) -> list[float]:
+    times, squares = _times(len(series))
+    mean = fmean(series)
+    slope = math.fsum([time * value for time, value in zip(times, series, strict=True)]) / squares
+    return [value - mean - slope * time for time, value in zip(times, series, strict=True)]
+
+
+@lru_cache(maxsize=64)
+def _times(count: int) -> tuple[list[float], float]:
+    """Places in time around their middle, and the sum of their squares."""
+    times = [place - (count - 1) / 2 for place in range(count)]
+    return times, math.fsum(time * time for time in times)
 
 
 def _parts(values: Sequence[float], groups: Sequence[Hashable]) -> _Parts | None:

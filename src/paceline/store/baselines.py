@@ -71,22 +71,27 @@ def _loaded(path: Path, *, foreign: bool) -> Sessions:
         if foreign and path.is_dir():
             return _folder(path)
         data = read_text(path)
-        # Which of the two forms it is shows in the first look; a test of the flat form may be named "schema".
+        schema = _schema_of(data, path)
+        if schema in {BASELINE_SCHEMA, FIRST_SCHEMA}:
+            tests = decode(data, _BaselineFile, str(path)).tests
+            return tests if schema == BASELINE_SCHEMA else {name: _marked(each) for name, each in tests.items()}
         content = decode(data, dict[str, object], str(path))
         if is_foreign(content):
             if not foreign:
                 raise FileFormatError(f"{path} is a file of another tool, to be read only: save to another")
             return {each.test: (each.as_baseline(),) for each in foreign_sessions(content, path)}
-        schema = content.get("schema")
-        if not isinstance(schema, str):
-            return {name: (_flat_session(name, figures, path),) for name, figures in content.items()}
-        if schema not in {BASELINE_SCHEMA, FIRST_SCHEMA}:
+        if schema is not None:
             raise FileFormatError(f"{path}: schema is {schema!r} - at `$.schema`")
-        tests = decode(data, _BaselineFile, str(path)).tests
-        return tests if schema == BASELINE_SCHEMA else {name: _marked(sessions) for name, sessions in tests.items()}
+        return {name: (_flat_session(name, figures, path),) for name, figures in content.items()}
     except FileFormatError as error:
         expected = f"{_EXPECTED}, or JSON of pytest-benchmark or pyperf" if foreign else _EXPECTED
         raise BaselineError(f"{error}; {expected}. The file was left as it is.") from error
+
+
+def _schema_of(data: bytes, path: Path) -> str | None:
+    """What the file says it is, without making objects of the rest; in the flat form a test may be named "schema"."""
+    told = decode(data, dict[str, msgspec.Raw], str(path)).get("schema")
+    return decode(bytes(told), str, str(path)) if told is not None and bytes(told)[:1] == b'"' else None
 
 
 def _folder(path: Path) -> Sessions:

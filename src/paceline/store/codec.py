@@ -11,16 +11,19 @@ import msgspec
 from paceline.core.errors import ConfigurationError, FileFormatError
 from paceline.core.findings import Finding
 from paceline.core.plain import plain_hook, to_plain
-from paceline.core.redaction import redact_tree
+from paceline.core.redaction import redact, redact_tree
 from paceline.judge.comparison import COMPARED, Comparison
 from paceline.judge.result import TestResult, TestStatus
 from paceline.judge.thresholds import PerformanceThreshold, Violation
+from paceline.records.cache import CacheRecord
+from paceline.records.database import DatabaseRecord
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.load import LoadRecord
 from paceline.records.metrics import metrics_of, system_metrics_of
 from paceline.records.recorder import Counts
+from paceline.records.revision import UNCOMMITTED, Revision
 from paceline.records.run_record import RunRecord
 from paceline.store.files import read_bounded, write_atomically
 
@@ -49,8 +52,16 @@ class _Head:
 
 
 @dataclass(frozen=True)
+class _Revision:
+    branch: str = ""
+    commit: str = ""
+    uncommitted_changes: bool = False
+
+
+@dataclass(frozen=True)
 class _ResultsFile:
     results: tuple[StoredResult, ...]
+    revision: _Revision | None = None
 
 
 def encode(value: object) -> bytes:
@@ -217,6 +228,10 @@ def checked_record(record: RunRecord, source: str) -> RunRecord:
             _check_depth(value)
         if record.load is not None:
             _check_load(record.load)
+        if record.cache is not None:
+            _check_cache(record.cache)
+        if record.database is not None:
+            _check_database(record.database)
         metrics_of(record)
         system_metrics_of(record.usage)
     except (ArithmeticError, LookupError, ValueError) as error:
@@ -239,11 +254,35 @@ def _check_load(load: LoadRecord) -> None:
     if min(map(float, numbers)) < 0:
         raise ValueError("expected that no count of the load is negative")
     for latency in (value for value in values if isinstance(value, Latency)):
-        moments, samples = latency.moments, latency.samples_ns
-        if latency.histogram.count != moments.count or (samples is not None and len(samples) != moments.count):
-            raise ValueError("expected that moments.count is the number of values in each distribution of the load")
-        latency.quantile_ns(0.5)
-        float(moments.total + moments.maximum)
+        _check_latency(latency, "the load")
+
+
+def _check_cache(cache: CacheRecord) -> None:
+    """The same of what a cache adds."""
+    numbers: list[object] = [0]
+    for latency in (cache.hit, cache.miss, *(() if cache.loads is None else (cache.loads.latency,))):
+        _check_latency(latency, "the cache")
+    for holder in (each for each in (cache.loads, cache.server) if each is not None):
+        numbers += [getattr(holder, field.name) for field in fields(holder)]
+    if min(float(number) for number in numbers if isinstance(number, int)) < 0:
+        raise ValueError("expected that no count of the cache is negative")
+
+
+def _check_database(database: DatabaseRecord) -> None:
+    """The same of what a database adds."""
+    values = [value for holder in (database, *database.statements) for value in vars(holder).values()]
+    if min((float(value) for value in values if isinstance(value, int)), default=0.0) < 0:
+        raise ValueError("expected that no count of the database is negative")
+    for latency in (value for value in values if isinstance(value, Latency)):
+        _check_latency(latency, "the database")
+
+
+def _check_latency(latency: Latency, whose: str) -> None:
+    moments, samples = latency.moments, latency.samples_ns
+    if latency.histogram.count != moments.count or (samples is not None and len(samples) != moments.count):
+        raise ValueError(f"expected that moments.count is the number of values in each distribution of {whose}")
+    latency.quantile_ns(0.5)
+    float(moments.total + moments.maximum)
 
 
 def _comparison(plain: Mapping[str, object]) -> Comparison:
@@ -257,6 +296,7 @@ def encode_results(
     environment: Fingerprint,
     timestamp: str,
     duets: Mapping[str, object] | None = None,
+    revision: Revision | None = None,
 ) -> bytes:
     """What a results file contains; ``duets`` as ``store.duets`` makes them plain."""
     document: dict[str, object] = {
@@ -265,6 +305,9 @@ def encode_results(
         "environment": {**asdict(environment), "key": environment.key},
         "results": [result_to_plain(result) for result in results],
     }
+    if revision is not None:
+        commit = revision.commit.removesuffix(UNCOMMITTED)
+        document["revision"] = _Revision(redact(revision.branch), commit, revision.is_uncommitted)
     if duets is not None:
         document["duets"] = duets
     return msgspec.json.format(encode(document), indent=1) + b"\n"
@@ -276,17 +319,23 @@ def write_results(
     environment: Fingerprint,
     timestamp: str,
     duets: Mapping[str, object] | None = None,
+    revision: Revision | None = None,
 ) -> None:
     """Write a results file.
 
     Raises:
         OutputError: it cannot be written; what stood there still does.
     """
-    write_atomically(path, encode_results(results, environment, timestamp, duets))
+    write_atomically(path, encode_results(results, environment, timestamp, duets, revision))
 
 
 def read_results(path: Path) -> tuple[TestResult, ...]:
-    """The results in a results file.
+    """The results in a results file; errors as :func:`read_results_of`."""
+    return read_results_of(path)[0]
+
+
+def read_results_of(path: Path) -> tuple[tuple[TestResult, ...], Revision | None]:
+    """The results in a results file, and what they were measured on; None in files that do not say.
 
     Raises:
         FileNotFoundError: there is none.
@@ -299,6 +348,13 @@ def read_results(path: Path) -> tuple[TestResult, ...]:
         # Before its form is looked at: a file of a later version is to be called that.
         if schema != RESULTS_SCHEMA:
             raise FileFormatError(f"{source}: schema is {schema!r} - at `$.schema`")
-        return tuple(result_of(stored, source) for stored in decode(data, _ResultsFile, source).results)
+        file = decode(data, _ResultsFile, source)
+        return tuple(result_of(stored, source) for stored in file.results), _revision(file.revision)
     except FileFormatError as error:
         raise FileFormatError(f"{error}; expected a results file ({RESULTS_SCHEMA!r})") from error
+
+
+def _revision(stored: _Revision | None) -> Revision | None:
+    if stored is None:
+        return None
+    return Revision(stored.branch, f"{stored.commit}{UNCOMMITTED if stored.uncommitted_changes else ''}")

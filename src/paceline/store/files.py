@@ -7,6 +7,7 @@ import contextlib
 import errno
 import os
 import re
+import shlex
 import stat
 from pathlib import Path
 from uuid import uuid4
@@ -149,7 +150,8 @@ def _mode_of_replaceable(target: Path) -> int | None:
         mode = target.stat().st_mode
     except FileNotFoundError:
         if not target.parent.is_dir():
-            raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}; create it first") from None
+            remedy = f"make it: mkdir -p {shlex.quote(str(target.parent))}"
+            raise FileNotFoundError(errno.ENOENT, f"there is no folder {target.parent}; {remedy}") from None
         return None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it")

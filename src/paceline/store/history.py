@@ -5,18 +5,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from paceline.judge.result import TestResult
-from paceline.records.history import (
-    Added,
-    HistoryPoint,
-    HistorySession,
-    Series,
-    SeriesKey,
-    SeriesSize,
-    TestSummary,
-)
+from paceline.records.history import Added, HistorySession, Series, TestSummary
 from paceline.records.quantities import Quantity
-from paceline.store.codec import decode
 from paceline.store.history_database import Address, address_of, engine_at, told
+from paceline.store.history_rows import Rows
 from paceline.store.history_schema import tables
 from paceline.store.imports import plain_text, sessions_of
 from paceline.store.journal import FOLDER
@@ -94,25 +86,8 @@ class History:
 
     def tests(self) -> tuple[TestSummary, ...]:
         """What there is, the test with the newest session first."""
-        from sqlalchemy import distinct, func, select
-
-        columns = tables().sessions.c
-        newest = func.max(columns.started_at)
-        query = (
-            select(
-                columns.test,
-                func.count(),
-                func.count(distinct(columns.branch)),
-                func.count(distinct(columns.machine)),
-                func.count(distinct(columns.definition)),
-                func.min(columns.started_at),
-                newest,
-            )
-            .group_by(columns.test)
-            .order_by(newest.desc(), columns.test)
-        )
-        with told(self._address, write=False), self._engine.connect() as connection:
-            return tuple(TestSummary(*row) for row in connection.execute(query))
+        with self._read() as rows:
+            return rows.tests()
 
     def series(
         self, test: str, quantity: Quantity, *, branch: str | None = None, last: int = TREND_SESSIONS
@@ -125,14 +100,14 @@ class History:
             branch: of the sessions; by default that of the newest.
             last: how many at most.
         """
-        with told(self._address, write=False), self._engine.connect() as connection:
-            sizes = _sizes(connection, plain_text(test))
+        with self._read() as rows:
+            sizes = rows.sizes(plain_text(test))
             asked = [size for size in sizes if branch is None or size.key.branch == plain_text(branch)]
             if not asked:
                 return None
             key = asked[0].key
-            points, doubtful, missing = _points(connection, plain_text(test), key, quantity, last)
-            facts = {each: _facts(connection, each) for each in (key.machine, key.definition)}
+            points, doubtful, missing = rows.points(plain_text(test), key, quantity, last)
+            facts = {each: rows.facts(each) for each in (key.machine, key.definition)}
         return Series(
             test=plain_text(test),
             quantity=quantity,
@@ -146,13 +121,13 @@ class History:
         )
 
     def prune(self, *, keep: int | None = None, before: str | None = None) -> int:
-        """Remove old sessions and say how many.
+        """Remove old sessions and say how many; what is known of machines and definitions of none goes with them.
 
         Args:
             keep: how many of each series stay, the newest.
             before: all that started before this time (ISO 8601, UTC) go.
         """
-        from sqlalchemy import delete, false, func, or_, select
+        from sqlalchemy import delete, false, func, or_, select, union
 
         sessions = tables().sessions
         columns = sessions.c
@@ -164,11 +139,23 @@ class History:
         too_old = [] if before is None else [ranked.c.started_at < before]
         goes = select(ranked.c.session_id).where(or_(false(), *too_many, *too_old))
 
-        removal = delete(sessions).where(columns.session_id.in_(goes))
-        removed = self._write(lambda connection: connection.execute(removal).rowcount)
+        def work(connection: "Connection") -> int:
+            may_forget = _held_facts(connection)
+            removed = connection.execute(delete(sessions).where(columns.session_id.in_(goes))).rowcount
+            if may_forget:
+                used = union(select(columns.machine), select(columns.definition))
+                connection.execute(delete(tables().facts).where(tables().facts.c.key.not_in(used)))
+            return removed
+
+        removed = self._write(work)
         if removed and self._address.path is not None:
             self._compact()
         return removed
+
+    @contextmanager
+    def _read(self) -> Generator[Rows, None, None]:
+        with told(self._address, write=False), self._engine.connect() as connection:
+            yield Rows(connection, self._address.name)
 
     def _compact(self) -> None:
         """Give the room of what was removed back to the file system."""
@@ -204,6 +191,17 @@ def _state(error: "DBAPIError") -> object:
     return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
 
 
+def _held_facts(connection: "Connection") -> bool:
+    """Keep others from adding sessions until the end of the transaction; whether it is known how to do so here.
+
+    One that is added meanwhile counts on facts that are there already and would be removed under it.
+    """
+    if connection.dialect.name == "postgresql":
+        # Writers begin with these, and wait; readers do not. A new session that has begun is waited for.
+        connection.exec_driver_sql(f"LOCK TABLE {tables().facts.name} IN SHARE ROW EXCLUSIVE MODE")
+    return connection.dialect.name in {"sqlite", "postgresql"}  # in SQLite there is one writer at a time
+
+
 def _row(session: HistorySession) -> "Row":
     return {
         "session_id": session.session_id,
@@ -235,49 +233,3 @@ def _insert_new(connection: "Connection", table: "Table", rows: "Sequence[Row]")
     if missing:
         connection.execute(insert(table), missing)
     return len(missing)
-
-
-def _sizes(connection: "Connection", test: str) -> list[SeriesSize]:
-    """The series of ``test``, that with the newest session first."""
-    from sqlalchemy import func, select
-
-    columns = tables().sessions.c
-    series = (columns.branch, columns.machine, columns.definition)
-    newest = func.max(columns.started_at)
-    query = select(*series, func.count(), newest).where(columns.test == test).group_by(*series)
-    rows = connection.execute(query.order_by(newest.desc(), *series))
-    return [SeriesSize(SeriesKey(*row[:3]), row[3], row[4]) for row in rows]
-
-
-def _points(
-    connection: "Connection", test: str, key: SeriesKey, quantity: Quantity, last: int
-) -> tuple[tuple[HistoryPoint, ...], int, int]:
-    """The newest points of a series, oldest first; and how many sessions since then are in doubt or have no figure."""
-    from sqlalchemy import func, select
-
-    columns = tables().sessions.c
-    value = columns[quantity.key]
-    of_series = (
-        columns.test == test,
-        columns.branch == key.branch,
-        columns.machine == key.machine,
-        columns.definition == key.definition,
-    )
-    sound = columns.doubts == ""
-    newest_first = (columns.started_at.desc(), columns.session_id.desc())
-    query = select(columns.started_at, columns.commit_id, value).where(*of_series, sound, value.is_not(None))
-    found = [HistoryPoint(*row) for row in connection.execute(query.order_by(*newest_first).limit(last))]
-    found.reverse()
-    since = columns.started_at >= (found[0].started_at if len(found) == last else "")
-    left_out = select(func.count()).where(*of_series, since)
-    doubtful = connection.execute(left_out.where(~sound)).scalar_one()
-    missing = connection.execute(left_out.where(sound, value.is_(None))).scalar_one()
-    return tuple(found), doubtful, missing
-
-
-def _facts(connection: "Connection", key: str) -> dict[str, object]:
-    from sqlalchemy import select
-
-    facts = tables().facts.c
-    content = connection.execute(select(facts.content).where(facts.key == key)).scalar()
-    return decode(content.encode(), dict[str, object], f"facts of {key}") if content else {}

@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +17,9 @@ from paceline.records.foreign import ForeignSession
 from paceline.records.history import HistorySession
 from paceline.records.metrics import metrics_of
 from paceline.records.quantities import QUANTITIES, Quantity
+from paceline.records.revision import Revision
 from paceline.records.run_record import Definition, RunRecord
-from paceline.store.codec import encode, read_results
+from paceline.store.codec import encode, read_results, read_results_of
 from paceline.store.foreign import read_foreign
 from paceline.store.journal import is_journal, read_journal
 
@@ -38,19 +39,29 @@ def read_finished(path: Path) -> tuple[TestResult, ...]:
         raise FileFormatError(f"there is no file {path}") from error
 
 
-def sessions_in(
-    path: Path, *, branch: str | None, commit: str | None, otherwise: tuple[str, str]
-) -> tuple[HistorySession, ...]:
+@dataclass(frozen=True)
+class InFile:
+    """What a history keeps of a file.
+
+    Attributes:
+        sessions: all of them.
+        is_assumed: whether the commit of any is that of the folder at hand, because the file does not say.
+    """
+
+    sessions: tuple[HistorySession, ...]
+    is_assumed: bool
+
+
+def sessions_in(path: Path, *, branch: str | None, commit: str | None, otherwise: Revision) -> InFile:
     """What a history keeps of a file: of ours, of pytest-benchmark or of pyperf.
 
     Args:
         branch, commit: of the code that was measured; None: as the file says.
-        otherwise: branch and commit where neither says.
+        otherwise: where neither says.
 
     Raises:
         FileFormatError: there is no such file, or it is none of them; the message names file and place.
     """
-    here = (otherwise[0] if branch is None else branch, otherwise[1] if commit is None else commit)
     try:
         if path.is_dir():
             raise FileFormatError(f"{path} is a folder; name the files in it")
@@ -58,22 +69,44 @@ def sessions_in(
     except FileNotFoundError as error:
         raise FileFormatError(f"there is no file {path}") from error
     if foreign is None:
-        return sessions_of(read_finished(path), str(path), branch=here[0], commit=here[1])
-    return tuple(
-        _foreign_session(
-            each,
-            str(path),
-            branch=here[0] if branch is not None or not each.branch else each.branch,
-            commit=here[1] if commit is not None or not each.commit else each.commit,
-        )
-        for each in foreign
+        results, revision = _read_ours(path)
+        said = _said(branch, commit, revision or Revision(), otherwise)
+        is_assumed = commit is None and not (revision and revision.commit)
+        return InFile(sessions_of(results, str(path), branch=said.branch, commit=said.commit), is_assumed)
+    sessions = []
+    for each in foreign:
+        said = _said(branch, commit, Revision(each.branch, each.commit), otherwise)
+        sessions.append(_foreign_session(each, str(path), branch=said.branch, commit=said.commit))
+    return InFile(tuple(sessions), commit is None and not all(each.commit for each in foreign))
+
+
+def _said(branch: str | None, commit: str | None, stored: Revision, otherwise: Revision) -> Revision:
+    """The revision: as the user says, else as the file does, else that of the folder at hand."""
+    return Revision(
+        (stored.branch or otherwise.branch) if branch is None else branch,
+        (stored.commit or otherwise.commit) if commit is None else commit,
     )
+
+
+def _read_ours(path: Path) -> tuple[tuple[TestResult, ...], Revision | None]:
+    if is_journal(path):
+        return read_journal(path).results, None
+    if b'"paceline/baseline/' in _beginning(path):
+        raise FileFormatError(
+            f"{path} is a baseline, which has the figures of sessions and not their runs: import the results files "
+            "that --json (of pytest: --perf-json) writes"
+        )
+    return read_results_of(path)
 
 
 def _begins_as_ours(path: Path) -> bool:
     """Whether ``path`` says so itself: then it need not be read twice, and its own reader says what is wrong."""
+    return b'"paceline/' in _beginning(path)
+
+
+def _beginning(path: Path) -> bytes:
     with path.open("rb") as file:
-        return b'"paceline/' in file.read(200)
+        return file.read(200)
 
 
 def sessions_of(results: Iterable[TestResult], source: str, *, branch: str, commit: str) -> tuple[HistorySession, ...]:

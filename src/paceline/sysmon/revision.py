@@ -3,8 +3,9 @@
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from paceline.records.revision import Revision
 
 # Build servers check out a commit, not a branch. Of each server the source of a merge request comes first.
 # GitHub, GitLab and Woodpecker, Jenkins, Buildkite, CircleCI, Travis, Bitbucket, Azure.
@@ -37,17 +38,12 @@ _COMMIT_NAMES = (
 _PATIENCE_S = 10.0  # a repository on a network that is gone must not hold up a measurement
 
 
-@dataclass(frozen=True)
-class Revision:
-    """What is measured; empty texts where nobody knows.
-
-    Attributes:
-        branch: its name.
-        commit: in full, followed by ``-dirty`` where the working tree differs from it.
-    """
-
-    branch: str = ""
-    commit: str = ""
+def working_folder() -> Path:
+    """The current folder; where it was removed meanwhile, one that no repository has."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path("/nowhere")
 
 
 def current_revision(folder: Path, environment: Mapping[str, str] | None = None) -> Revision:
@@ -59,7 +55,7 @@ def current_revision(folder: Path, environment: Mapping[str, str] | None = None)
     """
     environment = os.environ if environment is None else environment
     branch = _git(folder, "symbolic-ref", "--quiet", "--short", "HEAD") or _first(environment, _BRANCH_NAMES)
-    # --exclude: the commit itself, also where a tag points at it.
+    # --exclude: the commit itself, also where a tag points at it. --dirty ends in what ``Revision`` calls uncommitted.
     commit = _git(folder, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     return Revision(branch, commit or _first(environment, _COMMIT_NAMES))
 

@@ -17,6 +17,7 @@ from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, Sam
 from paceline.sysmon.probes import HostProbe, ProcessProbe, Reading, whole
 
 INTERVAL_S = 0.1
+_NOW_S = 0.9  # a second of samples, however they were rounded
 _SHORTEST_HOST_WINDOW_S = 0.05  # five ticks of the host's counters
 _MOST_SAMPLES = 6_000  # 10 minutes; then every second one is dropped and the interval doubles
 
@@ -65,6 +66,18 @@ class Sampler:
         self._thread.join()
         self._take(at_end=True)
         return self._usage()
+
+    def targets_now(self) -> tuple[tuple[int, float | None], ...]:
+        """Pid and CPU of each target over the last second or so, in percent of a core; None where that is unknown."""
+        samples = self._samples
+        last = samples[-1] if samples else None
+        first = next((each for each in reversed(samples) if last and last.at_s - each.at_s >= _NOW_S), None)
+        if last is None or first is None:
+            return tuple((pid, None) for pid in self._targets)
+        return tuple(
+            (pid, next(_cpu_steps([(each.at_s, each.readings[place]) for each in (first, last)])))
+            for place, pid in enumerate(self._targets, 2)  # after host and own tree
+        )
 
     def _take(self, *, at_end: bool = False) -> None:
         trees = [tree.read(at_end=at_end) for tree in self._trees]
