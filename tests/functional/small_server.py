@@ -1,6 +1,7 @@
 """A small HTTP server in a process of its own: answers 100 bytes; ``/slow`` late, ``/never`` not at all.
 
-``/work/N`` counts to N before it answers, ``/fails/N`` refuses every N-th time it is asked.
+``/work/N`` counts to N before it answers, ``/fails/N`` refuses every N-th time it is asked, ``/outage/N`` for half a
+second from the N-th time on.
 
 Prints its port, and ends with its standard input.
 """
@@ -14,10 +15,12 @@ from collections.abc import Iterator
 BODY = b"x" * 100
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\n" + BODY
+OUTAGE_S = 0.5
 
 
 class SmallServer(asyncio.Protocol):
     asked = 0  # for what fails, over all connections
+    out_until_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -38,6 +41,12 @@ class SmallServer(asyncio.Protocol):
                 SmallServer.asked += 1
                 refused = SmallServer.asked % int(path.removeprefix(b"/fails/")) == 0
                 self._answer(REFUSAL if refused else ANSWER)
+            elif path.startswith(b"/outage/"):
+                now_s = asyncio.get_running_loop().time()
+                SmallServer.asked += 1
+                if SmallServer.asked == int(path.removeprefix(b"/outage/")):
+                    SmallServer.out_until_s = now_s + OUTAGE_S
+                self._answer(REFUSAL if now_s < SmallServer.out_until_s else ANSWER)
             elif path != b"/never":
                 self._answer()
 

@@ -155,7 +155,7 @@ def test_report_shows_what_json_wrote(folder: Path) -> None:
 
 def test_second_run_is_compared_with_the_first(folder: Path) -> None:
     first = paceline(folder, "call", "operations:fast", "--baseline", "base.json", "--save-baseline", "base.json")
-    assert "base.json yet: save_baseline() makes it" in first.stderr
+    assert f"base.json yet: --save-baseline {folder / 'base.json'} makes it" in first.stderr
     second = paceline(folder, "call", "operations:fast", "--baseline", "base.json")
     assert "Baseline comparison" in second.stdout
     assert "inconclusive: advice needs 4 more sessions" in " ".join(second.stdout.split())

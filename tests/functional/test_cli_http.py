@@ -1,17 +1,13 @@
 """``paceline http`` as a process, against a small real server: exit codes, files, secrets, the terminal."""
 
-import fcntl
 import functools
 import json
 import os
-import pty
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -144,33 +140,3 @@ def test_no_secret_is_in_the_journal_of_a_run_under_way(tmp_path: Path, url: str
         for secret in SECRETS:
             assert secret.encode() not in kept
             assert secret not in said
-
-
-def test_progress_is_shown_on_a_terminal_and_leaves_no_trace(tmp_path: Path, url: str) -> None:
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
-    with subprocess.Popen(
-        command(f"{url}/", "-d", "1200ms", "-w", "0"), cwd=tmp_path, stdin=follower, stdout=subprocess.PIPE,
-        stderr=follower,
-    ) as process:  # fmt: skip
-        os.close(follower)
-        seen = b""
-        while True:
-            try:
-                piece = os.read(leader, 65_536)
-            except OSError:  # nobody has it open any more
-                break
-            if not piece:
-                break
-            seen += piece
-        assert process.stdout is not None
-        out = process.stdout.read().decode()
-    os.close(leader)
-    assert process.returncode == 0
-    lines = [line for line in seen.decode().split("\r") if line.strip()]
-    assert any("connecting and warming up" in line for line in lines), lines
-    assert any("/s  p50 " in line and "in flight" in line for line in lines), lines
-    assert max(map(len, lines)) < 120
-    assert b"\n" not in seen  # one line, written over
-    assert seen.endswith(b" \r")  # and blanked in the end
-    assert "\r" not in out

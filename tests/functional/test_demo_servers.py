@@ -104,6 +104,14 @@ def test_children_are_out_of_reach_of_the_terminals_interrupt(service: RecordsSe
     assert os.getsid(service.pid) == os.getsid(service.guard_pid) == service.guard_pid != os.getsid(0)
 
 
+def test_a_demo_beside_another_has_a_directory_of_its_own() -> None:
+    with demo_servers(SYSTEM_CLOCK, SEED) as one, demo_servers(SYSTEM_CLOCK, SEED) as other:
+        assert one.database.parent != other.database.parent
+        assert one.cache.socket_path != other.cache.socket_path
+    assert not one.database.parent.exists()
+    assert not other.database.parent.exists()
+
+
 def test_nothing_is_left_after_a_normal_end() -> None:
     import valkey
 

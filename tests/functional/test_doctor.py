@@ -94,7 +94,7 @@ def is_alive(process: psutil.Process) -> bool:
     ("arguments", "said"),
     [
         (["--effect", "some"], "'some' is no percentage such as 2%"),
-        (["--effect", "1%"], "the effect must be above 2% and at most 100%, not 1%"),
+        (["--effect", "1%"], "the effect must be above 2 % and at most 100 %, not 1 %"),
         (["--effect", "5"], "'5' is to be written as a percentage"),
         (["--pairs", "6"], "6 is not in the range x>=7"),
         (["--quick", "--pairs", "20"], "--quick and --pairs exclude each other"),

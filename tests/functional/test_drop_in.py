@@ -1,19 +1,19 @@
 """Suites written for pytest-benchmark, run by the drop-in: the fixture, the options, the folder, and one report."""
 
 import json
+import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from paceline.pytest_plugin.drop_in import document, fixture, record, storage, table
+from paceline.pytest_plugin.drop_in import document, fixture, record, stand_in, storage, table
 from paceline.store.baselines import load_baseline
 from tests.functional.plugin_runs import LOADED, run, run_apart
 
 pytest_plugins = ["pytester"]
-pytestmark = pytest.mark.skipif(find_spec("pytest_benchmark") is not None, reason="it steps aside")
+pytestmark = pytest.mark.skipif(stand_in.is_installed(), reason="it steps aside")
 IMPORTED = (document, fixture, record, storage, table)  # see plugin_runs
 
 SUITE = """
@@ -78,7 +78,16 @@ def test_json_is_pytest_benchmarks_and_reads_back(pytester: pytest.Pytester) -> 
         {"size": 1},
     )
     assert first["extra_info"] == {"size": 1}
-    assert first["options"]["min_rounds"] == 3
+    assert first["options"] == {
+        "disable_gc": True,
+        "timer": "perf_counter",
+        "min_rounds": 3,
+        "max_time": 0.001,
+        "min_time": 5e-6,
+        "precision": None,
+        "confidence": None,
+        "warmup": False,
+    }
     assert len(first["stats"]["data"]) == first["stats"]["rounds"] >= 3
     stored = load_baseline(pytester.path / "out.json")
     results = content(pytester.path / "results.json")["results"]
@@ -165,7 +174,7 @@ def test_a_limit_of_ours_holds_for_them_too(pytester: pytest.Pytester) -> None:
     )
     outcome = run(pytester, QUICK)
     outcome.assert_outcomes(failed=1)
-    outcome.stdout.fnmatch_lines(["*mean latency * is not below the limit of *"])
+    outcome.stdout.fnmatch_lines(["*mean * > limit *"])
 
 
 def test_what_is_wrong_is_said_before_any_test_runs(pytester: pytest.Pytester) -> None:
@@ -261,6 +270,65 @@ def test_coroutine_tests(pytester: pytest.Pytester) -> None:
     run(pytester, QUICK).assert_outcomes(passed=2)
 
 
+def test_modules_that_suites_import_are_there_while_the_session_is(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        test_suite="""
+        import pytest
+        package = pytest.importorskip("pytest_benchmark", minversion="4")
+        from pytest_benchmark.fixture import BenchmarkFixture, FixtureAlreadyUsed
+        from pytest_benchmark.stats import Metadata
+
+        def test_it(benchmark: BenchmarkFixture):
+            assert isinstance(benchmark, BenchmarkFixture)
+            benchmark(sum, [1])
+            assert isinstance(benchmark.stats, Metadata)
+            with pytest.raises(FixtureAlreadyUsed):
+                benchmark(sum, [1])
+
+        def test_others_are_not():
+            with pytest.raises(ModuleNotFoundError, match="pytest_benchmark.csv"):
+                import pytest_benchmark.csv
+        """
+    )
+    before = [type(each).__name__ for each in sys.meta_path]
+    run(pytester, QUICK).assert_outcomes(passed=2)
+    assert [type(each).__name__ for each in sys.meta_path] == before
+    assert not stand_in.is_installed()
+    outcome = run_apart(pytester, "-p", "no:paceline-benchmark-modules")
+    outcome.assert_outcomes(skipped=1)
+
+
+def test_it_gives_way_to_codspeed(pytester: pytest.Pytester) -> None:
+    """What pytest-codspeed registers, by its names; where it is not enabled it calls, and must not be what is taken."""
+    pytester.makeconftest(
+        """
+        import pytest
+        def pytest_addoption(parser):
+            parser.addoption("--codspeed", action="store_true")
+        class Codspeed:
+            def __init__(self, is_enabled):
+                self.is_codspeed_enabled = is_enabled
+        def pytest_configure(config):
+            config.pluginmanager.register(Codspeed(config.option.codspeed), "codspeed_plugin")
+        @pytest.fixture
+        def codspeed_benchmark():
+            return lambda function, *args: "theirs"
+        """
+    )
+    pytester.makepyfile(
+        test_suite="""
+        def test_it(benchmark, request):
+            assert benchmark(lambda: "ours") == ("theirs" if request.config.option.codspeed else "ours")
+        """
+    )
+    measured = run(pytester, QUICK)
+    measured.assert_outcomes(passed=1)
+    measured.stdout.fnmatch_lines(["*benchmark: 1 tests*"])
+    outcome = run(pytester, QUICK, "--codspeed", "-W", "error")
+    outcome.assert_outcomes(passed=1)
+    assert "Name (time" not in outcome.stdout.str()
+
+
 def test_beside_other_workers_nothing_is_measured(pytester: pytest.Pytester) -> None:
     pytest.importorskip("xdist")
     outcome = run_apart(pytester, QUICK, "-n", "2")
@@ -287,3 +355,49 @@ def test_figures_are_compared_with_a_folder_of_sessions(pytester: pytest.Pyteste
 def test_junit_of_the_session(pytester: pytest.Pytester) -> None:
     run(pytester, QUICK, "--perf-junit=report.xml")
     assert '<testcase name="test_join[1]" classname="test_suite"' in (pytester.path / "report.xml").read_text()
+
+
+RESUMED = """
+    import os, pathlib
+
+    def noted(name):
+        with open("calls.txt", "a") as file:
+            file.write(name)
+
+    def test_calibrated(benchmark):
+        benchmark(lambda: noted("c"))
+        (pathlib.Path("mean.txt")).open("a").write(f"{benchmark.stats['mean']!r}\\n")
+
+    def test_pedantic(benchmark):
+        benchmark.pedantic(lambda: noted("p"), rounds=3, iterations=2)
+
+    def test_other_rounds(benchmark):
+        benchmark.pedantic(lambda: noted("o"), rounds=5 if os.path.exists("again") else 3, iterations=1)
+
+    def test_killed(benchmark):
+        os.path.exists("again") or os._exit(9)
+        benchmark(lambda: noted("k"))
+"""
+
+
+def test_a_session_that_was_cut_off_is_gone_on_with(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_suite=RESUMED)
+    calls = pytester.path / "calls.txt"
+    quick = ("--benchmark-max-time=0.01", "--benchmark-min-time=0.001")
+    assert run_apart(pytester, *quick).ret == 9
+    before = calls.read_text()
+    calls.write_text("")
+    (pytester.path / "again").touch()
+    outcome = run_apart(pytester, *quick, "--perf-resume", "--perf-json=out.json", "--benchmark-json=theirs.json")
+    outcome.assert_outcomes(passed=4)
+    after = calls.read_text()
+    assert (before.count("c") > 5, before.count("p")) == (True, 7)
+    assert (after.count("c"), after.count("p"), after.count("o"), after.count("k") > 5) == (1, 1, 5, True)
+    first, second = (pytester.path / "mean.txt").read_text().splitlines()
+    assert float(first) == pytest.approx(float(second), rel=1e-6)
+    names = ["test_calibrated", "test_pedantic", "test_other_rounds", "test_killed"]
+    results = json.loads((pytester.path / "out.json").read_text())["results"]
+    assert [each["metrics"]["test_name"].rpartition("::")[2] for each in results] == names
+    theirs = json.loads((pytester.path / "theirs.json").read_text())["benchmarks"]
+    assert [each["name"] for each in theirs] == names
+    assert theirs[0]["stats"]["mean"] == float(second)

@@ -5,80 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from tests.functional.repository import FAST, QUICK, SLOW, Repository
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.real
-
-FAST = "def total():\n    return sum(range(200))\n"
-SLOW = "def total():\n    return sum(range(800))\n"
-QUICK = ("--pairs", "7", "--epochs", "2")
-
-
-class Repository:
-    """A repository with one commit, and the command run in it."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root / "shop"
-        self.temporary = root / "temporary"
-        self.root.mkdir()
-        self.temporary.mkdir()
-        self.git("init", "-q", "-b", "main", ".")
-        self.write({"prices.py": FAST, ".gitignore": "ignored/\n__pycache__/\n"})
-        self.commit()
-
-    @property
-    def index_ns(self) -> int:
-        return (self.root / ".git" / "index").stat().st_mtime_ns
-
-    def git(self, *words: str) -> str:
-        identity = ("-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false")
-        done = subprocess.run(["git", *identity, *words], cwd=self.root, capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def write(self, files: Mapping[str, str]) -> None:
-        for name, content in files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content)
-
-    def commit(self) -> None:
-        self.git("add", "--all")
-        self.git("commit", "-q", "-m", "as it is")
-
-    @property
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "paceline.cli.main", "duet"]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**os.environ, "TMPDIR": str(self.temporary), "LC_ALL": "C.UTF-8"}
-
-    def duet(self, *words: str, folder: str = ".") -> subprocess.CompletedProcess[str]:
-        before = self.state()
-        done = subprocess.run(
-            [*self.command, *words],
-            cwd=self.root / folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert self.state() == before  # the checkout is untouched
-        self.assert_clean()
-        return done
-
-    def state(self) -> tuple[str, str, str]:
-        return self.git("status", "--porcelain", "--ignored"), self.git("branch", "-a", "-v"), self.git("stash", "list")
-
-    def assert_clean(self) -> None:
-        assert len(self.git("worktree", "list").splitlines()) == 1
-        assert not list(self.temporary.glob("paceline-duet-*"))
 
 
 @pytest.fixture
@@ -89,9 +23,12 @@ def shop(tmp_path: Path) -> Repository:
 def test_an_uncommitted_change_is_the_candidate(shop: Repository, tmp_path: Path) -> None:
     shop.write({"prices.py": SLOW})
     out = tmp_path / "duet.json"
-    done = shop.duet("main", "--call", "prices:total", *QUICK, "--seed", "7", "--json", str(out))
+    done = shop.duet(
+        "main", "--call", "prices:total", *QUICK, "--seed", "7", "--json", str(out), "--html", f"{out}.html"
+    )
     assert done.returncode == 1, done.stderr
     assert "regressed" in done.stdout
+    assert '<h1 id="verdict">The duet: regressed.</h1>' in Path(f"{out}.html").read_text()
     assert "with uncommitted changes" in done.stdout
     stored = json.loads(out.read_text())["duets"]
     (record,) = stored["records"]
@@ -162,7 +99,7 @@ def test_setup_builds_each_copy(shop: Repository) -> None:
     [
         (("no-such-branch", "--call", "prices:total"), "there is no revision 'no-such-branch'"),
         (("--output=x", "--call", "prices:total"), "No such option"),
-        (("main",), "name a function"),
+        (("main",), "nothing to measure: name tests"),
         (("--call", "prices:total"), "name what to compare with"),
         (("main", "--call", "prices"), "names no function"),
         (("main", "--call", "prices:total", "--call", "prices:total"), "twice"),
@@ -350,6 +287,9 @@ def test_a_second_run_appends_pairs_of_the_same_code_and_of_no_other(shop: Repos
     other = shop.duet(*words, "--append", str(first))
     assert other.returncode == 4
     assert "is to be measured anew" in other.stderr
+    shorter = shop.duet(*words[:-4], "--epochs", "6", "--append", str(first))
+    assert shorter.returncode == 4
+    assert "have 2 epochs each, not those of --epochs 6" in " ".join(shorter.stderr.split())
     edited = tmp_path / "edited.json"
     pairs = document["duets"]["records"][0]["pairs"]
     for forged in ([], pairs * 2, [*pairs[:-1], {**pairs[-1], "calls_per_epoch": 3}]):

@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -167,6 +170,51 @@ def test_a_load_that_did_not_arrive_leaves_nothing_proven_equal() -> None:
     assert suite.results[0].verdict is Verdict.INCONCLUSIVE
     assert [finding.code for finding in suite.results[0].findings if finding.serious] == ["duet-in-doubt"]
     assert exit_code_of_duets(suite, {}) is ExitCode.NO_VERDICT
+
+
+class Once:
+    """An observer that ends the duet after its first pair."""
+
+    def pair(self, done: int, planned: int, lost: int) -> None:
+        del done, planned, lost
+        raise KeyboardInterrupt
+
+
+def test_an_outage_of_one_window_is_a_doubt() -> None:
+    with small_server() as base, small_server() as candidate:
+        asked = replace(plan(base, candidate + "/outage/20"), window_s=0.7)
+        (record,) = run_services_duet(asked, SYSTEM_CLOCK, Once()).records
+    assert "outage in 1 of 2 windows of the candidate" in record.doubts
+    assert record.pairs[0].candidate.errors > record.pairs[0].base.errors == 0
+
+
+@contextmanager
+def busy_interpreter() -> Iterator[None]:
+    """Another thread that holds the interpreter for as long as it may: the generator comes 5 ms late to everything."""
+    ended = threading.Event()
+
+    def spin() -> None:
+        while not ended.is_set():
+            sum(range(1_000))
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_a_generator_that_is_late_is_a_doubt() -> None:
+    with small_server() as url, busy_interpreter():
+        run = run_services_duet(replace(plan(url, url, per_second=1_000.0), window_s=0.2), SYSTEM_CLOCK, Once())
+    (record,) = run.records
+    assert [doubt for doubt in record.doubts if doubt.startswith("generator-saturated")] == [
+        f"generator-saturated in {windows} of {windows} {'windows' if windows > 1 else 'window'} of the {role}"
+        for role, windows in (("base", 2), ("candidate", 2), ("control", 1))
+    ]
+    assert any(notice.startswith("candidate, generator-saturated: ") for notice in run.notices)
 
 
 def test_a_ctrl_c_keeps_the_pairs_that_are_done() -> None:

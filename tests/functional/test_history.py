@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,12 +19,15 @@ from paceline.judge.result import TestResult, judge
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.history import Added
 from paceline.records.quantities import MEDIAN
+from paceline.store.baselines import save_baseline
 from paceline.store.codec import write_results
 from paceline.store.history import opened
 from paceline.store.history_schema import VERSION
 from tests.fakes import MS, make_record
 from tests.functional.postgres import postgres
+from tests.functional.repository import SLOW, Repository
 from tests.unit.store.sessions import session
+from tests.waiting import DEADLINE_S, wait_for
 
 pytestmark = pytest.mark.real
 
@@ -104,6 +108,50 @@ def test_a_history_on_either_database_answers_alike(url: str) -> None:
         ]
         assert history.prune(keep=5, before="2026-01-17") == 15 + 1 + 1 + 1
         assert [each.sessions for each in history.tests()] == [4]
+
+
+def test_facts_that_a_session_under_way_counts_on_are_not_pruned(server: str) -> None:
+    # A writer has begun: its machine and definition are there already, its session is not seen by anybody else.
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.pool import NullPool
+
+    drop(server)
+    with opened(server, write=True, create=True) as history:
+        history.add([session(0), session(1, machine="gone")])
+    engine = create_engine(server, poolclass=NullPool)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with engine.connect() as watching, engine.connect() as writing, ThreadPoolExecutor(1) as beside:
+        writing.execute(text("INSERT INTO paceline_facts VALUES ('e898e3121028', '{}') ON CONFLICT DO NOTHING"))
+        pruned = beside.submit(prune_all_before, server, "2026-01-03")
+        try:
+            wait_for(lambda: pruned.done() or watching.execute(waiting).scalar())
+            columns = "session_id, test, started_at, branch, commit_id, machine, definition, status, doubts"
+            values = f"'new', 'checkout', '{session(7).started_at}', 'main', '', 'e898e3121028', '584cc9cc', '', ''"
+            writing.execute(text(f"INSERT INTO paceline_sessions ({columns}) VALUES ({values})"))
+            writing.commit()
+        finally:
+            writing.rollback()
+        assert pruned.result(timeout=DEADLINE_S) == 2
+        left = watching.execute(text("SELECT key FROM paceline_facts ORDER BY key")).scalars().all()
+    assert left == ["584cc9cc", "e898e3121028"]
+
+
+def prune_all_before(url: str, before: str) -> int:
+    with opened(url, write=True) as history:
+        return history.prune(before=before)
+
+
+def test_a_foreign_table_on_a_server_is_named(server: str) -> None:
+    from sqlalchemy import create_engine
+    from sqlalchemy.pool import NullPool
+
+    drop(server)
+    with opened(server, write=True, create=True) as history:
+        history.add([session()])
+    with create_engine(server, poolclass=NullPool).begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE paceline_sessions ALTER median TYPE text")
+    with pytest.raises(FileFormatError, match=r"postgresql\+psycopg://"):
+        points(server)
 
 
 def test_another_version_on_a_server_is_named(server: str) -> None:
@@ -354,3 +402,43 @@ def test_branch_and_commit_come_from_the_build_server_where_git_has_none(folder:
     shown = paceline(folder, "trend", "checkout").stdout
     assert "branch release" in shown
     assert "abc123" in shown
+
+
+def test_a_file_keeps_the_revision_it_was_measured_on(tmp_path: Path) -> None:
+    repository = Repository(tmp_path)
+    folder, measured = repository.root, repository.git("rev-parse", "HEAD").strip()
+    repository.write({"prices.py": SLOW})
+    command = [sys.executable, "-m", "paceline.cli.main", "call", "prices:total", "-q", "--json", "results.json"]
+    subprocess.run(command, cwd=folder, check=True, timeout=60, capture_output=True)
+    whole = json.loads((folder / "results.json").read_text())
+    assert whole["revision"] == {"branch": "main", "commit": measured, "uncommitted_changes": True}
+    repository.commit()
+    repository.git("switch", "--quiet", "--create", "other")
+    later = repository.git("rev-parse", "HEAD")
+
+    added = paceline(folder, "import", "results.json")
+    assert (added.stdout, added.stderr) == ("results.json: 1 session added\n", "")
+    trend = " ".join(paceline(folder, "trend", "prices:total").stdout.split())
+    assert "median, branch main" in trend
+    assert f"{measured[:12]} (uncommitted changes)" in trend
+    assert "changes too few to look for changes (needs 12): 1 session around one level of" in trend
+    listed = paceline(folder, "list").stdout
+    assert listed.endswith(f"newest: {measured[:12]} (uncommitted changes)\n")
+    assert max(map(len, listed.splitlines())) <= 80
+
+    del whole["revision"]  # as older files have none
+    whole["results"][0]["record"]["started_at"] = "2126-12-01T00:00:00Z"
+    (folder / "older.json").write_text(json.dumps(whole))
+    assumed = paceline(folder, "import", "older.json")
+    assert "older.json does not say which commit was measured: taken is that of this folder, " in assumed.stderr
+    assert later[:12] in paceline(folder, "trend", "prices:total").stdout
+    assert "uncommitted" not in paceline(folder, "list").stdout, "the newest is a commit now"
+    assert paceline(folder, "import", "older.json", "--commit", "c0ffee").stderr == ""
+
+
+def test_a_baseline_is_no_file_to_import(tmp_path: Path) -> None:
+    save_baseline(tmp_path / "base.json", results_of(1, 1.0), "session", "2026-11-22T18:00:00Z")
+    ended = paceline(tmp_path, "import", "base.json")
+    assert ended.returncode == 4
+    assert "base.json is a baseline, which has the figures of sessions and not their runs: import" in ended.stderr
+    assert "--json" in ended.stderr

@@ -68,7 +68,7 @@ def test_a_broken_limit_fails_the_test_with_what_to_act_on(pytester: pytest.Pyte
     outcome.assert_outcomes(passed=1, failed=1)
     outcome.stdout.fnmatch_lines(
         [
-            "mean latency * ms is not below the limit of * (avg<1ns)",
+            "mean * ns > limit 1 ns (avg<1ns)",
             "  test: test_it.py::test_slow",
             "  measured: 30 attempts, median * p95 * ok/s",
             "  note: *",
@@ -95,7 +95,7 @@ def test_what_the_operation_raises_is_told(pytester: pytest.Pytester) -> None:
     outcome.stdout.fnmatch_lines(
         ["no attempt was ok: all 100 failed", "*100 x IndexError: pop from empty list", "*lambda: ?].pop()*"]
     )
-    outcome.stdout.fnmatch_lines(["*AssertionError: mine*", "*performance*", "mean latency *"])
+    outcome.stdout.fnmatch_lines(["*AssertionError: mine*", "*performance*", "mean * > limit 1 ns *"])
 
 
 @pytest.mark.parametrize(
@@ -136,10 +136,24 @@ def test_the_nearest_marker_wins(pytester: pytest.Pytester) -> None:
 
 
 def test_a_marked_test_that_measures_nothing_is_a_warning(pytester: pytest.Pytester) -> None:
-    suite(pytester, "@pytest.mark.perf\ndef test_idle(perf): pass\n")
+    idle = """
+        @pytest.mark.perf
+        def test_marked(): pass
+        def test_taken(perf): pass
+        @pytest.fixture
+        def perf_of_theirs(): return lambda operation: operation()
+        def test_other(perf_of_theirs): perf_of_theirs(work)
+        def test_left_out(perf): pytest.skip("not today")
+        """
+    suite(pytester, idle)
     outcome = run(pytester)
-    outcome.assert_outcomes(passed=1, warnings=1)
+    outcome.assert_outcomes(passed=3, skipped=1, warnings=2)
     outcome.stdout.fnmatch_lines(["*test_it.py:*: PacelineWarning: it has the marker 'perf' and measured nothing: *"])
+    outcome.stdout.fnmatch_lines(
+        ["*test_it.py:*: PacelineWarning: it takes the fixture 'perf' and measured nothing: *"]
+    )
+    assert run(pytester, "--perf-disable").parseoutcomes() == {"passed": 3, "skipped": 1}
+    suite(pytester, "@pytest.mark.perf\ndef test_idle(perf): pass\n")
     strict = run(pytester, "-W", "error")
     strict.assert_outcomes(failed=1)
     strict.stdout.no_fnmatch_line("*warn_explicit*")
@@ -319,6 +333,37 @@ def test_refused_calls(pytester: pytest.Pytester) -> None:
         """,
     )
     run(pytester).assert_outcomes(passed=2)
+
+
+def test_what_was_returned_is_no_operation_and_the_message_says_what_was_meant(pytester: pytest.Pytester) -> None:
+    suite(
+        pytester,
+        """
+        def test_called_too_early(perf):
+            perf(sum([1, 2]),
+                 iterations=7)
+
+        def test_with_names(perf):
+            perf(sum([1, 2], start=3))
+
+        def test_elsewhere(perf):
+            total = sum([1, 2])
+            perf(total)
+
+        def test_refused_deep_inside(perf):
+            perf(lambda needed: needed)
+        """,
+    )
+    outcome = run(pytester)
+    outcome.assert_outcomes(failed=4)
+    told = outcome.stdout.str()
+    for meant in ("perf(sum, [1, 2], iterations=7)", "perf(lambda: sum([1, 2], start=3))", "perf(function, argument)"):
+        assert f"ConfigurationError: operation must be callable, not int: write {meant}" in told
+    assert "paceline.core.errors.ConfigurationError: operation is called without arguments, but" in told
+    assert "fixture.py" not in told  # nothing of the way through this project: the test's own lines alone
+    assert "/paceline/" not in told
+    assert "During handling" not in told
+    assert "direct cause" not in told
 
 
 def test_a_traced_measurement_is_in_doubt(pytester: pytest.Pytester) -> None:

@@ -112,7 +112,7 @@ class TestUsage:
             (["--perf-disable", "--perf-json=a"], "*--perf-disable and --perf-json exclude each other: nothing*"),
             (["--perf-quick", "--perf-save-baseline=a"], "*--perf-quick and --perf-save-baseline exclude each other*"),
             (["--perf-json=a", "--perf-save-baseline=./a"], "*--perf-json and --perf-save-baseline both name */a: *"),
-            (["--perf-json=none/a.json"], "*cannot write */none/a.json: there is no folder */none; create it first"),
+            (["--perf-json=none/a.json"], "*cannot write */none/a.json: there is no folder */none; make it: mkdir *"),
             (["--perf-json=."], "*cannot write *: it is a folder; name a file in it"),
             (["--perf-json="], "*'' is no path of a file"),
             (["--perf-baseline=test_it.py"], "*test_it.py: *expected a baseline*The file was left as it is."),
@@ -203,7 +203,7 @@ class TestSettings:
         )
         outcome = run(pytester)
         outcome.assert_outcomes(passed=2, failed=1)
-        outcome.stdout.fnmatch_lines(["mean latency *(avg<1ns)"])
+        outcome.stdout.fnmatch_lines(["mean * limit 1 ns (avg<1ns)"])
 
     def test_the_budget_ends_the_measuring_and_resume_goes_on(self, pytester: pytest.Pytester) -> None:
         suite(pytester, TWO)
@@ -283,18 +283,29 @@ class TestBaseline:
         assert outcome.ret == 0
         assert run(pytester, "--perf-baseline=base.json", "--perf-strict").ret == 6
 
-    def test_what_is_inconclusive_warns_and_strict_is_an_exit_code(self, pytester: pytest.Pytester) -> None:
-        suite(pytester, "def test_one(perf): perf(work)\n")
+    def test_a_young_baseline_is_told_once_and_strict_is_an_exit_code(self, pytester: pytest.Pytester) -> None:
+        suite(pytester, TWO)
         run(pytester, "--perf-save-baseline=base.json")
         outcome = run(pytester, "--perf-baseline=base.json")
-        outcome.assert_outcomes(passed=1, warnings=1)
-        outcome.stdout.fnmatch_lines(
-            ["*PacelineWarning: inconclusive against the baseline: advice needs 4 more sessions*"]
+        outcome.assert_outcomes(passed=2)
+        told = [line for line in outcome.outlines if "inconclusive against the baseline" in line]
+        assert "\n".join(told) == (
+            "inconclusive against the baseline: 2 of 2 tests; advice needs 4 more sessions; a verdict needs 9 more "
+            "sessions and 4 more days (those count that are 6 h or a reboot apart); for an answer now: paceline duet "
+            "HEAD -- test_it.py"
         )
         assert outcome.ret == 0
         strict = run(pytester, "--perf-baseline=base.json", "--perf-strict")
-        strict.assert_outcomes(passed=1)
+        strict.assert_outcomes(passed=2)
         assert strict.ret == 6
+
+    def test_a_baseline_of_another_definition_warns_at_each_test(self, pytester: pytest.Pytester) -> None:
+        suite(pytester, TWO)
+        run(pytester, "--perf-save-baseline=base.json")
+        pytester.makepyprojecttoml("[tool.paceline]\niterations = 77\n")
+        outcome = run(pytester, "--perf-baseline=base.json")
+        outcome.assert_outcomes(passed=2, warnings=2)
+        outcome.stdout.fnmatch_lines(["*PacelineWarning: inconclusive against the baseline: *iterations 100 -> 77*"])
 
     def test_of_another_project(self, pytester: pytest.Pytester) -> None:
         suite(pytester, TWO)

@@ -167,7 +167,7 @@ def makes_a_coroutine() -> object:
     [
         ({"base": fails}, "total cannot be compared: base: ValueError"),
         ({"candidate": fails}, "candidate: ValueError"),
-        ({"setup": fails}, "base: ValueError"),
+        ({"setup": fails}, "both sides: ValueError"),
         ({"candidate": makes_a_coroutine}, "candidate: TypeError: it returns a coroutine .*async def"),
         ({"candidate": lambda: os._exit(9)}, "candidate: its process ended with exit code 9"),
     ],

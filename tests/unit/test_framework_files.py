@@ -63,13 +63,18 @@ class TestBaseline:
         path = tmp_path / "baseline.json"
         for seconds in (2.0, 4.0, 100.0):
             measured(seconds).save_baseline(path)
-        framework = measured(5.0)
+        clock = ManualClock()
+        framework = make_framework(clock)
         framework.load_baseline(path)
+        framework.run_benchmark("my_test", TestType.API_ENDPOINT, Work(clock, 5.0))
         assert len(framework.baseline_metrics["my_test"]) == 3
         comparison = framework.compare_to_baseline("my_test")
         assert comparison is not None
         assert comparison["mean_change_pct"] == 25.0
-        assert comparison["sessions"] == 1  # they were made in one afternoon
+        assert (comparison["sessions"], comparison["beside"]) == (1, 2)  # they were made in one afternoon
+        report = " ".join(framework.generate_report().split())
+        assert "(median of 3 sessions, 1 of them apart)" in report
+        assert "(1 session)" not in report
 
     def test_saving_twice_is_one_session(self, tmp_path: Path) -> None:
         framework = measured(2.0)

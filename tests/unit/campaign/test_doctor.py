@@ -16,7 +16,7 @@ def test_changes_that_can_be_found(effect: float) -> None:
 
 @pytest.mark.parametrize("effect", [0.02, 0.0, -0.05, 1.01, float("nan"), float("inf")])
 def test_changes_that_no_duet_calls_one(effect: float) -> None:
-    with pytest.raises(ConfigurationError, match="effect must be above 2% and at most 100%, not"):
+    with pytest.raises(ConfigurationError, match="effect must be above 2 % and at most 100 %, not"):
         DoctorPlan(effect=effect)
 
 

@@ -55,7 +55,7 @@ class TestBeforeTheRun:
         suite = make_suite(clock.as_clock())
         result = suite.run(request(Work(clock, 0.002), batch=5), PerformanceThreshold(max_mean_ms=1))
         assert result.status is TestStatus.FAILED
-        assert result.violations == ["mean latency 2 ms exceeds the limit of 1 ms (max_mean_ms)"]
+        assert result.violations == ["mean 2 ms > limit 1 ms (max_mean_ms)"]
 
 
 class TestJournal:

@@ -70,8 +70,8 @@ def test_services(more: dict[str, Any]) -> None:
         (None, CALL, "name what to compare with"),
         ("main", PYTHONS, "BASE_REVISION and --base-python exclude each other"),
         ("main", {**PYTHONS, **URLS}, "BASE_REVISION and --base-python and --base-url exclude each other"),
-        ("main", {}, "nothing to measure: name a function"),
-        (None, {"base_python": "python3"}, "nothing to measure: name a function"),
+        ("main", {}, "nothing to measure: name tests"),
+        (None, {"base_python": "python3"}, "nothing to measure: name tests"),
         (None, {"base_url": "http://a/"}, "--base-url needs --candidate-url beside it"),
         (
             "main",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError
-from paceline.core.units import counted, format_count, format_ms, parse_duration_s
+from paceline.core.units import counted, format_count, format_ms, format_percent, parse_duration_s
 
 
 @pytest.mark.parametrize(
@@ -97,3 +97,18 @@ def test_counts_are_grouped_by_thousands(value: float, text: str) -> None:
 @pytest.mark.parametrize(("count", "text"), [(0, "0 samples"), (1, "1 sample"), (1_200, "1,200 samples")])
 def test_one_thing_is_singular(count: int, text: str) -> None:
     assert counted(count, "sample") == text
+
+
+@pytest.mark.parametrize(
+    ("share", "places", "text"),
+    [
+        (0.012, 1, "1.2 %"),
+        (0.0005, 2, "0.05 %"),
+        (1.0, 0, "100 %"),
+        (-0.031, 1, "-3.1 %"),
+        (math.nan, 1, "–"),
+        (math.inf, 1, "∞"),
+    ],
+)
+def test_percent_stands_apart_from_its_number(share: float, places: int, text: str) -> None:
+    assert format_percent(share, places) == text

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from paceline.engine.collections_watch import CollectionsWatch
+from paceline.records.run_record import MOST_PAUSES
 from tests.fakes import ManualClock
 from tests.runs import Work, record_of, request
 
@@ -36,6 +37,23 @@ def test_those_of_the_window_are_counted(clock: ManualClock) -> None:
     )
     seen = record_of(asked, clock).collections
     assert (seen.count, seen.total_ns, seen.longest_ns) == (5, 2_500_000_000, 500_000_000)
+    assert [each.lasted_ns for each in seen.pauses] == [500_000_000] * 5
+    assert [each.offset_ns for each in seen.pauses] == [0, 500_000_000, 1_000_000_000, 1_500_000_000, 2_000_000_000]
+
+
+def test_of_many_the_longest_are_kept_in_their_order() -> None:
+    manual = ManualClock()
+    watch = CollectionsWatch(manual.now_s)
+    watch.start()
+    watch.stop()
+    for number in range(MOST_PAUSES + 50):
+        watch._on_event("start", {})
+        manual.advance(0.001 + 0.001 * (number >= 50))
+        watch._on_event("stop", {})
+    seen = watch.stop()
+    assert (seen.count, len(seen.pauses)) == (MOST_PAUSES + 50, MOST_PAUSES)
+    assert {each.lasted_ns for each in seen.pauses} == {2_000_000}
+    assert [each.offset_ns for each in seen.pauses] == sorted(each.offset_ns for each in seen.pauses)
 
 
 def test_none(clock: ManualClock) -> None:

@@ -97,9 +97,9 @@ def test_what_could_not_be_computed_is_no_verdict(broken: float) -> None:
         (0.01, 0.03, 0.04, "the whole interval is worse"),
         (-0.04, -0.03, -0.01, "the whole interval is better"),
         (-0.01, 0.0, 0.01, "the whole interval is within the margin"),
-        (0.005, 0.01, 0.015, "a real change, but below the smallest that matters"),
-        (-0.015, -0.01, -0.005, "a real change, but below the smallest that matters"),
-        (0.005, 0.01, 0.09, "a real change, about as large as the smallest that matters"),
+        (0.005, 0.01, 0.015, "the difference is too small to matter"),
+        (-0.015, -0.01, -0.005, "the difference is too small to matter"),
+        (0.005, 0.01, 0.09, "about as large as the smallest change that matters"),
         (-0.1, 0.01, 0.09, "the interval holds both no change and one that matters"),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.judge.change import Verdict
-from paceline.judge.comparison import COMPARED, NOTHING_SEEN, SAMPLES_TAIL, TAIL, Comparison, compare, conclude
+from paceline.judge.comparison import COMPARED, DECAYED, NOTHING_SEEN, SAMPLES_TAIL, TAIL, Comparison, compare, conclude
 from paceline.judge.held import hold
 from paceline.records.baseline import BaselineSession
 from paceline.records.quantities import ERROR_RATE, MEAN, MEDIAN, P95, P99, PEAK_RSS, QUANTITIES, THROUGHPUT
@@ -115,7 +115,7 @@ class TestVerdict:
     def test_a_real_change_below_what_matters_is_none(self) -> None:
         comparison = compared(1.049, daily([1 + (each - 1) / 100 for each in STEADY]))
         assert comparison.verdict is Verdict.UNCHANGED
-        assert comparison.reason == "a real change, but below the smallest that matters"
+        assert comparison.reason == "the difference is too small to matter"
         assert comparison.ci_low_pct is not None
         assert comparison.ci_low_pct > 0
 
@@ -129,13 +129,15 @@ class TestVerdict:
         assert comparison.ci_low_pct <= 100 * math.expm1(-predicted.high) + 1e-9
         assert comparison.ci_high_pct >= 100 * math.expm1(-predicted.low) - 1e-9
 
-    def test_a_drift_that_goes_on_is_no_step(self) -> None:
+    def test_a_drift_that_goes_on_is_no_step_and_is_named(self) -> None:
         wobble = (0.004, -0.003, 0.002, 0.005, -0.004, 0.0, -0.002, 0.003, -0.005, 0.001)
         level = [1 + change for change in wobble]
         assert compared(1.10, [*daily(level)]).verdict is Verdict.REGRESSED
         later = [session(1 + 0.01 * place + wobble[place], 24.0 * (10 + place)) for place in range(10)]
         comparison = compared(1.10, [*daily(level), *later])
-        assert (comparison.verdict, comparison.reason) == (Verdict.INCONCLUSIVE, NOTHING_SEEN)
+        assert (comparison.verdict, comparison.reason) == (Verdict.INCONCLUSIVE, DECAYED)
+        assert comparison.gates
+        assert not comparison.is_settled  # with --strict it is exit code 6
         assert comparison.median_change_pct == pytest.approx(10.0, abs=0.5)
 
     def test_throughput_is_worse_when_it_falls(self) -> None:
@@ -211,7 +213,7 @@ class TestAdvice:
         assert comparison.reason.startswith("advice only, looks regressed: a verdict needs 1 more day (")
 
     def test_of_another_machine(self) -> None:
-        comparison = compared(1.3, daily(fingerprint=ELSEWHERE))
+        comparison = compared(1.3, daily(fingerprint=ELSEWHERE, definition=Definition()))
         assert not comparison.same_machine
         assert comparison.reason == "advice only, looks regressed: the baseline is from another machine or interpreter"
 
@@ -247,7 +249,8 @@ class TestAdvice:
         stored = BaselineSession("flat", "", "", {"median_time_ms": 1.0}, reference=True)
         comparison = compared(2.0, [stored])
         assert comparison.median_change_pct == pytest.approx(100)
-        assert "another machine" in comparison.reason
+        assert "the baseline's file does not say for certain from which machine" in comparison.reason
+        assert "another machine" not in comparison.reason
 
     @pytest.mark.parametrize(
         ("samples", "candidate", "reason"),

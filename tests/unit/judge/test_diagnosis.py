@@ -1,5 +1,6 @@
 """Every finding from both sides of its border. The base is a healthy run of 2,000 attempts of 1 ms by one worker."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,14 @@ def test_attempt_abandoned(workers: int, seen: str | None) -> None:
     finding = _found("attempt-abandoned", _around(abandoned_workers=workers))
     assert (finding and finding.seen) == seen
     assert finding is None or finding.serious
+
+
+def test_attempts_that_an_interruption_left_had_no_limit() -> None:
+    record = _around(abandoned_workers=2)
+    unlimited = replace(record, definition=replace(record.definition, timeout_s=None))
+    finding = _found("attempt-abandoned", unlimited)
+    assert finding is not None
+    assert finding.seen == "2 attempts did not return; the run ended after 2,000 attempts."
 
 
 def test_warmup_failed() -> None:
@@ -283,8 +292,8 @@ def test_garbage_collection(count: int, total_ns: int, longest_ns: int, found: b
 @pytest.mark.parametrize(
     ("count", "seen"),
     [
-        (1, "1 garbage collection took 10.0% of the run; the longest took 150 ms."),
-        (1_200, "1,200 garbage collections took 10.0% of the run; the longest took 150 ms."),
+        (1, "1 garbage collection took 10.0 % of the run; the longest took 150 ms."),
+        (1_200, "1,200 garbage collections took 10.0 % of the run; the longest took 150 ms."),
     ],
 )
 def test_garbage_collection_says_share_and_longest(count: int, seen: str) -> None:
@@ -335,19 +344,19 @@ def test_errors_are_serious_unless_a_threshold_judges_them(threshold: Performanc
     finding = _found("errors", make_record(errors_counted=4, errors=errors), threshold)
     assert (finding is not None) is found
     if finding is not None:
-        assert finding.seen == ("4 of 2,004 attempts failed (0.20%), most often ConnectionError: refused.")
+        assert finding.seen == ("4 of 2,004 attempts failed (0.20 %), most often ConnectionError: refused.")
         assert finding.serious
 
 
 @pytest.mark.parametrize(
     ("record", "end"),
     [
-        (make_record(errors_counted=1, errors=(ErrorGroup("503", "", 1),)), "(0.05%), most often 503: no message."),
-        (make_record(errors_counted=1), "1 of 2,001 attempts failed (0.05%)."),
-        (make_record(timeouts=1), "1 of 2,000 attempts failed (0.05%)."),
+        (make_record(errors_counted=1, errors=(ErrorGroup("503", "", 1),)), "(0.05 %), most often 503: no message."),
+        (make_record(errors_counted=1), "1 of 2,001 attempts failed (0.05 %)."),
+        (make_record(timeouts=1), "1 of 2,000 attempts failed (0.05 %)."),
         (make_record(), None),
         (make_record([], errors_counted=5), None),  # fails anyway
-        (make_record([MS], errors_counted=1), "1 of 2 attempts failed (50.00%)."),
+        (make_record([MS], errors_counted=1), "1 of 2 attempts failed (50.00 %)."),
     ],
 )
 def test_errors_name_the_most_frequent(record: RunRecord, end: str | None) -> None:

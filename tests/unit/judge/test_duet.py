@@ -115,7 +115,7 @@ class TestOneBenchmark:
         strict = Rule(min_effect=0.06, margin=0.08)
         (result,) = judge_duets([make_duet(slower_by(0.05))], rule=strict).results
         assert result.verdict is Verdict.UNCHANGED
-        assert result.primary.reason == "a real change, but below the smallest that matters"
+        assert result.primary.reason == "the difference is too small to matter"
 
 
 def _times(pair: Pair, side: str, factor: float) -> Epochs:
@@ -409,7 +409,7 @@ class TestArms:
         missed = slower_by(0.0)
         result = judge(make_duet(slower_by(0.0), planted=missed))
         assert result.verdict is Verdict.INCONCLUSIVE
-        assert result.primary.reason == "a planted +5 % was not found, so nothing seen proves nothing"
+        assert result.primary.reason == "too noisy to tell: a planted +5 % was not found"
         assert judge(make_duet(slower_by(0.05), planted=missed)).verdict is Verdict.REGRESSED
         assert judge(make_duet(slower_by(-0.05), planted=missed)).verdict is Verdict.IMPROVED
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from paceline.core.findings import Finding
 from paceline.judge.diagnosis import diagnose
 from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.database import DatabaseRecord
 from paceline.records.load import Arrivals, LoadRecord, Part, Probe, Traffic
 from paceline.records.metrics import metrics_of
 from paceline.records.recorder import Counts
@@ -172,6 +173,18 @@ class TestLoadNotDelivered:
         finding = _found("load-not-delivered", record)
         assert (finding is not None) == fires
         assert finding is None or "after the plan of 10 s; arrivals waited up to" in finding.seen
+
+    @pytest.mark.parametrize(("waits_ns", "fires"), [((0,) * 100, False), (tuple(range(0, 3 * S, 30 * MS)), True)])
+    def test_a_queue_for_a_databases_connections_is_within_the_service(
+        self, waits_ns: tuple[int, ...], *, fires: bool
+    ) -> None:
+        services_ns = tuple(50 * MS + wait_ns for wait_ns in waits_ns)
+        arrivals = make_arrivals((0,) * 100, (0,) * 100, services_ns)
+        record = _open(arrivals, services_ns, duration_s=3.0, elapsed_ns=6 * S)
+        record = replace(record, database=DatabaseRecord(pool=2, waiting=make_latency(waits_ns)))
+        finding = _found("load-not-delivered", record)
+        assert (finding is not None) == fires
+        assert finding is None or "waited up to 2.97 s for a free connection" in finding.seen
 
     def test_what_was_interrupted_is_not_held_against_its_plan(self) -> None:
         arrivals = make_arrivals(planned=5_000)

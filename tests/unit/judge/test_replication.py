@@ -32,8 +32,8 @@ def drawn(between: float, within: float, seed: int, runs: int = 5, epochs: int =
 def test_processes_that_differ_are_told_with_both_spreads() -> None:
     result = judge(replicated([[1.00 * MS, 1.01 * MS], [1.10 * MS, 1.11 * MS], [1.20 * MS, 1.21 * MS]]))
     (finding,) = (each for each in result.findings if each.code == "processes-differ")
-    assert "9.1% apart" in finding.seen
-    assert "0.6%" in finding.seen
+    assert "9.1 % apart" in finding.seen
+    assert "0.6 %" in finding.seen
     assert "more runs, not for more iterations" in finding.advice
     assert not finding.serious
 

@@ -90,7 +90,7 @@ def test_no_ok_attempt_is_the_first_violation(record: RunRecord, violation: str)
 
 def test_violations_are_sentences_and_limits_that_hold_have_none() -> None:
     assert judge(HEALTHY, HOLDS).violations == []
-    assert judge(HEALTHY, BREAKS).violations == ["p95 latency 1 ms exceeds the limit of 0.999 ms (max_p95_ms)"]
+    assert judge(HEALTHY, BREAKS).violations == ["p95 1,000 us > limit 999 us (max_p95_ms)"]
 
 
 def test_serious_findings_come_first_and_those_noted_before_the_run_are_kept() -> None:

@@ -1,17 +1,23 @@
 """The parts of the plugin that need no pytest session: limits put together, and the table at the end."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paceline import pytest_plugin
 from paceline.core.errors import ConfigurationError
-from paceline.judge.result import TestStatus, judge
+from paceline.core.findings import Finding
+from paceline.judge.comparison import compare
+from paceline.judge.result import TestResult, TestStatus, judge
 from paceline.judge.thresholds import PerformanceThreshold
+from paceline.pytest_plugin.fixture import Perf
 from paceline.pytest_plugin.quick import quickened
-from paceline.pytest_plugin.summary import table
+from paceline.pytest_plugin.summary import advice_lines, common_path, machine_lines, table
 from paceline.pytest_plugin.thresholds import threshold_from, together
+from paceline.records.baseline import session_of
 from paceline.workload.models import ClosedLoop, ConstantRate, Poisson, Stages
 from tests.fakes import MS, make_record
 
@@ -75,6 +81,55 @@ def test_the_table_is_aligned_and_fits(names: list[str], width: int) -> None:
 
 def test_no_results_no_table() -> None:
     assert list(table([], 80)) == []
+    assert list(machine_lines([])) == []
+    assert list(advice_lines([], "tests")) == []
+
+
+def test_a_machine_that_others_kept_busy_is_told_once() -> None:
+    quiet = judge(make_record(), None)
+    assert list(machine_lines([quiet])) == []
+    busy = replace(quiet, findings=(Finding("host-busy", "The machine was full.", "", ""),))
+    assert list(machine_lines([busy, quiet, busy])) == ["machine: busy with other work in 2 of 3 tests (host-busy)"]
+
+
+def test_advice_of_several_kinds_is_one_line_and_what_is_settled_is_not_in_it() -> None:
+    plain = judge(make_record(), None)
+    few = compare_with(plain, 2)
+    more = compare_with(plain, 6)
+    (line,) = advice_lines([few, more, few, plain], "tests/my perf")
+    assert line.startswith(
+        "inconclusive against the baseline: 3 of 3 tests; 2 x advice needs 3 more sessions; a verdict"
+    )
+    assert "; 1 x advice only, " in line
+    assert line.endswith("; for an answer now: paceline duet HEAD -- 'tests/my perf'")
+
+
+def compare_with(result: TestResult, count: int) -> TestResult:
+    """``result`` against so many sessions, one a day."""
+    sessions = [
+        replace(session_of(result.record, str(number), f"2026-01-{number + 1:02}T12:00:00Z"), reference=True)
+        for number in range(count)
+    ]
+    sessions = [
+        replace(each, metrics={**each.metrics, "median_time_ms": (each.metrics["median_time_ms"] or 0) * (1 + n / 100)})
+        for n, each in enumerate(sessions)
+    ]
+    return replace(result, comparison=compare(result.record, sessions))
+
+
+@pytest.mark.parametrize(
+    ("nodeids", "here", "path"),
+    [
+        (["tests/perf/test_a.py::test_one", "tests/perf/test_b.py::test[a/b]"], "/project", "tests/perf"),
+        (["tests/perf/test_a.py::test_one", "tests/perf/test_a.py::test_two"], "/project", "tests/perf/test_a.py"),
+        (["tests/perf/test_a.py::test_one", "test_b.py::test_two"], "/project", "."),
+        (["tests/perf/test_a.py::test_one"], "/project/tests", "perf/test_a.py"),
+        ([], "/project", "."),
+    ],
+    ids=["folder", "file", "root", "from below", "none"],
+)
+def test_where_tests_are_as_a_command_line_names_it(nodeids: list[str], here: str, path: str) -> None:
+    assert common_path(nodeids, Path("/project"), Path(here)) == path
 
 
 @pytest.mark.parametrize(
@@ -101,3 +156,10 @@ def test_quick_leaves_what_is_less_and_what_is_refused() -> None:
         "warmup_iterations": 1,
         "runs": "many",
     }
+
+
+def test_the_type_of_the_fixture_has_a_public_name() -> None:
+    assert pytest_plugin.Perf is Perf
+    assert "Perf" not in vars(pytest_plugin)  # looked up when it is asked for: pytest must not start slower
+    with pytest.raises(AttributeError, match="no attribute 'Pref'"):
+        pytest_plugin.Pref  # noqa: B018  # the look is the test

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.records import merging
+from paceline.records.database import Counter, DatabaseRecord, ServerCounters, StatementRecord
 from paceline.records.error_log import MOST_GROUPS, OTHER_KIND, ErrorGroup
 from paceline.records.histogram import Histogram
 from paceline.records.load import LoadRecord, Part, StatusCount, Traffic
@@ -178,3 +179,39 @@ def test_figures_of_nothing_ok() -> None:
 
 def test_an_empty_histogram_disturbs_nothing() -> None:
     assert epochs_merged([make_record([]), make_record([5])]).latency.histogram == Histogram.of(np.array([5]))
+
+
+def test_databases_are_merged_and_handshakes_count_once() -> None:
+    def database(executions: int, most: int) -> DatabaseRecord:
+        statement = StatementRecord("SELECT", "SELECT 1", executions, rows=2, most_in_operation=most)
+        counters = ServerCounters("pg_stat_database", (Counter("pages in memory", 3), Counter("pages read", 1)), 0.75)
+        return DatabaseRecord(
+            statements=(statement,),
+            connecting=make_latency([5]),
+            waiting=make_latency([1]),
+            retries=1,
+            counters=counters,
+        )
+
+    records = [replace(make_record([1]), database=database(*each)) for each in ((3, 1), (4, 2))]
+    seen = epochs_merged([*records, make_record([2])]).database
+    assert seen is not None
+    assert seen.statements[0].executions == 7
+    assert seen.statements[0].rows == 4
+    assert seen.statements[0].most_in_operation == 2
+    assert seen.retries == 2
+    assert seen.waiting.moments.count == 2
+    assert seen.counters is not None
+    assert (seen.counters.change("pages in memory"), seen.counters.hit_ratio) == (6, 0.75)
+    merged = epochs_merged(records).database
+    assert merged is not None
+    assert merged.connecting.moments.count == 1
+    restarted = replace(database(1, 1), counters=ServerCounters("pg_stat_database", reason="the server was restarted"))
+    for order in (
+        (records[0], replace(records[1], database=restarted)),
+        (replace(records[1], database=restarted), records[0]),
+    ):
+        merged = epochs_merged(list(order)).database
+        assert merged is not None
+        assert merged.counters == restarted.counters  # the sum of some windows is not that of all
+    assert processes_merged([make_record([1])]).database is None

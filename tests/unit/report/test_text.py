@@ -175,3 +175,9 @@ def test_a_heading_fills_the_line(text: str, mark: str) -> None:
     line = heading(text, mark)
     assert len(line) == WIDTH
     assert line.endswith(mark)
+
+
+def test_a_heading_keeps_the_end_of_a_name() -> None:
+    """Tests of one function differ in their parameters only."""
+    name = "package/testsuite/benchmarks/test_quantity.py::test_build_by_mul[kilometer]"
+    assert "[kilometer] ─" in heading(name, "inconclusive")

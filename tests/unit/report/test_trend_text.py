@@ -42,11 +42,18 @@ def test_without_a_change_one_line_says_so() -> None:
     assert "newest 1 ms, 2026-11-20 18:00, c20; as expected: the 16 before lead one to expect 950 us to 1.05 ms" in text
 
 
-def test_a_change_has_its_date_commit_branch_size_and_levels() -> None:
-    assert (
-        "2026-11-20 18:00 3f2a9c1d0e12-dirty main +10.0 % regressed: 1 ms before (40 sessions), 1.1 ms since (12)"
-        in flat(trend_of(changes=(CHANGE,)))
+@pytest.mark.parametrize(("count", "told"), [(11, "too few to look for changes (needs 12): 11 "), (12, "none: 12 ")])
+def test_below_two_levels_nothing_was_looked_for(count: int, told: str) -> None:
+    series = trend_of().series
+    assert f"changes {told}sessions around one level of 1 ms" in flat(
+        judge_trend(replace(series, points=series.points[:count]))
     )
+
+
+def test_a_change_has_its_date_commit_branch_size_and_levels() -> None:
+    text = flat(trend_of(changes=(CHANGE,)))
+    assert "2026-11-20 18:00 3f2a9c1d0e12 (uncommitted changes) main +10.0 % regressed: 1 ms before" in text
+    assert "1 ms before (40 sessions), 1.1 ms since (12)" in text
     assert "improved" in flat(trend_of(changes=(replace(CHANGE, worse=False),)))
 
 

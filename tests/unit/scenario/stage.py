@@ -130,6 +130,9 @@ class Book:
     def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
         raise AssertionError("a user's attempts are noted")
 
+    def marked(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd) -> None:
+        raise AssertionError("a user's attempts are noted")
+
     def failed(
         self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str, *, pause: bool = False
     ) -> None:

@@ -166,7 +166,7 @@ class TestWhatCannotBeWritten:
         self.refused_by_both(tmp_path, "it is a folder")
 
     def test_missing_parent(self, tmp_path: Path) -> None:
-        self.refused_by_both(tmp_path / "gone" / "results.json", "there is no folder .*gone; create it first")
+        self.refused_by_both(tmp_path / "gone" / "results.json", "there is no folder .*gone; make it: mkdir -p .*gone")
 
     def test_parent_that_is_a_file(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"")

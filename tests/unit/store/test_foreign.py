@@ -17,6 +17,7 @@ from paceline.core.errors import BaselineError, FileFormatError, PacelineError
 from paceline.judge.files import compare_sessions
 from paceline.judge.result import judge
 from paceline.records.history import HistorySession
+from paceline.records.revision import Revision
 from paceline.store.baselines import load_baseline, promote, save_baseline
 from paceline.store.foreign import read_foreign
 from paceline.store.imports import sessions_in
@@ -41,7 +42,7 @@ def written(path: Path, plain: object) -> Path:
 
 
 def imported(path: Path, branch: str | None = None, commit: str | None = None) -> dict[str, HistorySession]:
-    sessions = sessions_in(path, branch=branch, commit=commit, otherwise=("here", "c0ffee"))
+    sessions = sessions_in(path, branch=branch, commit=commit, otherwise=Revision("here", "c0ffee")).sessions
     return {session.test: session for session in sessions}
 
 
@@ -165,7 +166,7 @@ def test_what_is_wrong_is_named_with_its_place(
         load_baseline(bad)
     assert str(bad) in str(failure.value)
     with pytest.raises(FileFormatError, match=re.escape(message)):
-        sessions_in(bad, branch=None, commit=None, otherwise=("", ""))
+        sessions_in(bad, branch=None, commit=None, otherwise=Revision())
 
 
 def test_a_start_that_is_no_time_has_no_place_in_a_history(tmp_path: Path) -> None:

@@ -222,6 +222,86 @@ def test_what_is_no_history_is_named_and_left_as_it_is(path: Path, spoil: Callab
     assert path.read_bytes() == before
 
 
+SESSIONS, FACTS = (
+    "in the table paceline_sessions, the row with session_id",
+    "in the table paceline_facts, the row with key",
+)
+UNLIKE_TEXT = f"{SESSIONS} 'checkout-main-3' holds b'\\\\xff' as"
+
+
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("sessions SET median = 'fast'", f"{SESSIONS} 'checkout-main-3' holds 'fast' as median, where a number"),
+        ("sessions SET median = x'00'", f"{SESSIONS} 'checkout-main-3' holds .* as median, where a number"),
+        ("sessions SET started_at = 'zz'", f"{SESSIONS} 'checkout-main-3' holds 'zz' as started_at, where a time"),
+        ("sessions SET started_at = x'ff'", f"{UNLIKE_TEXT} started_at, where text"),
+        ("sessions SET commit_id = x'ff'", f"{UNLIKE_TEXT} commit_id, where text"),
+        ("sessions SET branch = x'ff'", f"{UNLIKE_TEXT} branch, where text"),
+        ("sessions SET machine = x'ff'", f"{UNLIKE_TEXT} machine, where text"),
+        ("facts SET content = x'ff'", f"{FACTS} '584cc9cc' holds b'.xff' as content, where text"),
+        ("facts SET content = '{'", f"{FACTS} '584cc9cc' holds '{{' as content, where the JSON of an object"),
+        ("facts SET content = '[1]'", f"{FACTS} '584cc9cc' holds '.1.' as content, where the JSON of an object"),
+        ("facts SET content = 5", f"{FACTS} '584cc9cc' holds '5' as content, where the JSON of an object"),
+    ],
+)
+def test_a_row_with_what_does_not_belong_there_is_named(path: Path, statement: str, said: str) -> None:
+    add(path, *(session(number) for number in range(4)))
+    row = "key = '584cc9cc'" if statement.startswith("facts") else "session_id = 'checkout-main-3'"
+    change(path, f"UPDATE paceline_{statement} WHERE {row}")
+    with pytest.raises(FileFormatError, match=rf"the history .*history\.db is damaged: {said}.*; remove that row"):
+        values(path)
+
+
+def test_a_name_that_is_no_text_is_named_in_a_list(path: Path) -> None:
+    add(path, session())
+    change(path, "UPDATE paceline_sessions SET test = x'ff'")
+    said = f"{SESSIONS} 'checkout-main-0' holds b'.xff' as test, where text"
+    with pytest.raises(FileFormatError, match=said), opened(str(path)) as history:
+        history.tests()
+
+
+def test_rows_of_a_table_that_somebody_else_made_are_checked_too(path: Path) -> None:
+    # A table without types and limits: NULL and numbers where texts belong.
+    add(path, session())
+    change(path, "CREATE TABLE loose AS SELECT * FROM paceline_sessions")
+    change(path, "UPDATE loose SET commit_id = NULL")
+    change(path, "DROP TABLE paceline_sessions")
+    change(path, "ALTER TABLE loose RENAME TO paceline_sessions")
+    with pytest.raises(FileFormatError, match=f"{SESSIONS} 'checkout-main-0' holds None as commit_id, where text"):
+        values(path)
+    change(path, "UPDATE paceline_sessions SET commit_id = 'abc', branch = NULL")
+    with pytest.raises(FileFormatError, match=f"{SESSIONS} 'checkout-main-0' holds None as branch, where text"):
+        values(path)
+
+
+def test_a_machine_of_which_nothing_is_known_has_no_facts(path: Path) -> None:
+    add(path, session())
+    change(path, "UPDATE paceline_facts SET content = NULL")
+    with opened(str(path)) as history:
+        series = history.series("checkout", MEDIAN)
+    assert series is not None
+    assert (series.machine_facts, series.definition_facts) == ({}, {})
+
+
+def facts_of(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [key for (key,) in connection.execute("SELECT key FROM paceline_facts ORDER BY key")]
+
+
+def test_pruning_forgets_machines_and_definitions_of_no_session(path: Path) -> None:
+    add(path, session(0, machine="old"), session(1, definition="older"), session(2), session(3, machine="other"))
+    for keep_since, left in (
+        ("2026-01-01", ["584cc9cc", "e898e3121028", "old", "older", "other"]),
+        ("2026-01-02", ["584cc9cc", "e898e3121028", "older", "other"]),
+        ("2026-01-04", ["584cc9cc", "other"]),
+        ("2026-01-05", []),
+    ):
+        with opened(str(path), write=True) as history:
+            history.prune(before=keep_since)
+        assert facts_of(path) == left
+
+
 def test_a_folder_and_a_pipe_are_no_history(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "pipe"):

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from paceline.core.errors import FileFormatError, OutputError
 from paceline.judge.result import TestResult, TestStatus, judge
-from paceline.records.run_record import Circumstances, RunRecord
+from paceline.records.run_record import Circumstances, Definition, RunRecord
 from paceline.store.codec import encode
 from paceline.store.journal import Journal, JournalContent, new_journal, newest_journal, read_journal
 from tests.fakes import MS, ManualClock, make_record
@@ -358,7 +359,7 @@ class TestSlices:
 
     def test_one_that_no_run_could_have_left(self, path: Path) -> None:
         journal_of(path, "a")
-        impossible = make_record(circumstances=Circumstances(abandoned_workers=1))  # without a time limit
+        impossible = replace(make_record(), definition=Definition(calls_per_sample=0))
         path.with_name("journal.jsonl.slice").write_bytes(
             encode({"schema": "paceline/journal/1", "partial": impossible})
         )

@@ -17,9 +17,10 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.recorder import Counts
+from paceline.records.revision import Revision
 from paceline.records.run_record import Circumstances
 from paceline.records.time_series import TimeSeries, TimeSlice
-from paceline.store.codec import RESULTS_SCHEMA, encode_results, read_results, write_results
+from paceline.store.codec import RESULTS_SCHEMA, encode_results, read_results, read_results_of, write_results
 from tests.fakes import MS, make_latency, make_record
 
 MACHINE = Fingerprint(cpu_model="a CPU", cpu_count=2)
@@ -76,6 +77,11 @@ class TestWhole:
         }
         assert read_results(path) == ()
 
+    @pytest.mark.parametrize("revision", [None, Revision(), Revision("main", "c0ffee"), Revision("", "c0ffee-dirty")])
+    def test_the_revision_is_read_back(self, path: Path, revision: Revision | None) -> None:
+        write_results(path, [], MACHINE, NOW, revision=revision)
+        assert read_results_of(path) == ((), revision)
+
     def test_what_the_specification_promises_is_in_it(self, path: Path) -> None:
         path.write_bytes(small_results_file())
         result = json.loads(path.read_bytes())["results"][0]
@@ -83,8 +89,8 @@ class TestWhole:
         assert result["status"] == "failed"
         assert result["threshold"]["max_p95_ms"] == 1
         assert result["violations"] == [
-            "p95 latency 2.9 ms exceeds the limit of 1 ms (max_p95_ms)",
-            "error rate 25 % is not below the limit of 1 % (error_rate<1%)",
+            "p95 2.9 ms > limit 1 ms (max_p95_ms)",
+            "error rate 25 % > limit 1 % (error_rate<1%)",
         ]
 
     def test_unknown_fields_of_later_writers_are_passed_over(self, path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from paceline.sysmon.revision import Revision, current_revision
+from paceline.records.revision import Revision
+from paceline.sysmon.revision import current_revision, working_folder
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -64,3 +65,12 @@ def test_no_repository_and_no_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     said = {"CI_COMMIT_BRANCH": "main", "CI_COMMIT_SHA": "abc"}
     assert current_revision(tmp_path, said) == Revision("main", "abc")
     assert current_revision(tmp_path / "nowhere", {}) == Revision()
+
+
+def test_a_folder_that_was_removed_has_no_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    assert working_folder() == gone
+    gone.rmdir()
+    assert current_revision(working_folder(), {}) == Revision()

@@ -111,18 +111,22 @@ def test_a_coroutine_object_is_refused_and_leaves_no_warning() -> None:
     assert coroutine.cr_frame is None  # closed: nobody complains that it was never awaited
 
 
+def around(role: str, function: Callable[[], Any]) -> dict[str, Any]:
+    return {role: function}
+
+
 @pytest.mark.parametrize("role", ["setup", "teardown", "setup_each"])
 def test_around_a_function_everything_is_a_function(role: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{role} is a coroutine function but operation is not: make both"):
-        CallTarget(sync, **{role: asynchronous})
-    target = CallTarget(sync, **{role: sync})
+        CallTarget(sync, **around(role, asynchronous))
+    target = CallTarget(sync, **around(role, sync))
     assert getattr(target, role) is sync
 
 
 @pytest.mark.parametrize("role", ["setup", "teardown", "setup_each"])
 @pytest.mark.parametrize("function", [sync, asynchronous])
 def test_around_a_coroutine_function_both_are_welcome(role: str, function: Callable[[], Any]) -> None:
-    assert CallTarget(asynchronous, **{role: function}).is_async
+    assert CallTarget(asynchronous, **around(role, function)).is_async
 
 
 def test_nothing_is_called_on_the_way() -> None:

@@ -66,6 +66,9 @@ class Taken(Sink):
     def ended(self, lane: Lane, start_s: float, end_s: float) -> None:
         self.ends.append(Ended(lane.number, start_s, end_s))
 
+    def marked(self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd) -> None:
+        raise AssertionError("requests are no hits or misses")
+
     def failed(
         self, lane: Lane, start_s: float, end_s: float, end: AttemptEnd, kind: str, message: str, *, pause: bool = False
     ) -> None:

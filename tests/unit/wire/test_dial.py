@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from paceline.core.clock import SYSTEM_CLOCK
+from paceline.wire.connection import Connection
 from paceline.wire.dial import Dialer
 from paceline.wire.endpoint import Endpoint, split_url
 from paceline.wire.failure import CLOSED, CONNECT, DNS, MALFORMED, REFUSED, RESET, TIMEOUT, TLS, WireError
@@ -243,7 +244,7 @@ def test_a_connection_lost_before_it_is_handed_out_is_no_connection(monkeypatch:
         monkeypatch.setattr(dialer, "_connected", connected)
         monkeypatch.setattr(asyncio, "get_running_loop", Loop)
         with pytest.raises(WireError) as caught:
-            await dialer._dial(Peer(), keeps=False, again=False)
+            await dialer._open(Connection(Peer(), dialer.tally, lambda: 0.0, dialer.buffer), again=False)
         assert caught.value.kind == CLOSED
         assert (dialer.tally.connections, dialer.tally.reopened) == (0, 0)
         monkeypatch.undo()

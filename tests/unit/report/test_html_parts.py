@@ -1,0 +1,216 @@
+"""What the page is made of: samples drawn true, axes that hold what is on them, sentences that say what broke."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paceline.judge.change import Change, Verdict
+from paceline.judge.result import judge
+from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.baseline import BaselineSession
+from paceline.records.histogram import Histogram
+from paceline.records.quantities import MEDIAN, THROUGHPUT
+from paceline.records.run_record import RunRecord
+from paceline.report.document import document_of
+from paceline.report.html.charts import charts_of, plain_charts
+from paceline.report.html.overview import overview
+from paceline.report.html.page import render_html
+from paceline.report.html.picture import Forest, Scale
+from paceline.report.html.sampling import bars, percentile_curve, slices
+from paceline.report.html.sweeps import sweeps
+from paceline.report.html.tiles import tiles
+from paceline.report.svg import render_svg
+from paceline.stats.order import quantile_shares
+from tests import strategies
+from tests.fakes import MS, S, make_latency, make_record
+from tests.unit.report import cases, html_cases
+
+samples = st.lists(st.integers(0, 10 * S), min_size=1, max_size=300)
+
+
+class TestHistogramInBulk:
+    @given(samples)
+    def test_middles_and_ranks_are_those_of_the_quantiles(self, values: list[int]) -> None:
+        histogram = Histogram.of(np.array(values, dtype=np.int64))
+        middles = histogram.middles_ns()
+        assert all(low <= middle <= high for middle, (low, high, _) in zip(middles, histogram.buckets(), strict=True))
+        ranks = np.arange(len(values), dtype=np.float64)
+        places = np.searchsorted(histogram.indices, histogram.bucket_at(ranks))
+        exact = [histogram.quantile(rank / max(len(values) - 1, 1)) for rank in range(len(values))]
+        assert middles[places] == pytest.approx(exact)
+
+
+class TestSamples:
+    @given(samples)
+    def test_no_latency_gets_lost_in_the_bars(self, values: list[int]) -> None:
+        seen = bars(make_latency(values))
+        if seen is None:
+            assert max(*values, 1) == max(min(values), 1)
+        else:
+            assert sum(seen.counts) == len(values)
+            assert 10 ** (seen.start + seen.step * len(seen.counts)) * MS >= max(values) * 0.999
+
+    @given(samples)
+    def test_the_percentile_curve_rises_and_ends_at_what_was_seen(self, values: list[int]) -> None:
+        curve = [each for each in percentile_curve(make_latency(values)) if each is not None]
+        assert curve == sorted(curve)
+        assert curve[0] == pytest.approx(min(values) / MS, rel=1e-3)
+        assert curve[-1] <= max(values) / MS * 1.001
+
+    def test_what_was_dropped_has_no_latency(self) -> None:
+        latency = replace(make_latency((MS,) * 90), dropped=10)
+        curve = percentile_curve(latency)
+        assert curve[:10] == (1.0,) * 10
+        assert curve[11:] == (None,) * (len(curve) - 11)
+
+    def test_slices_are_merged_into_as_many_as_are_drawn(self) -> None:
+        record = html_cases.with_series(make_record())
+        fine, coarse = slices(record, 200), slices(record, 30)
+        assert fine is not None
+        assert coarse is not None
+        assert (fine.interval_s, fine.count) == (0.1, 100)
+        assert (coarse.interval_s, coarse.count) == (0.4, 25)
+        assert sum(fine.errors) == sum(coarse.errors)
+        assert coarse.ok_per_s[0] == pytest.approx((200 + 199 + 198 + 197) / 0.4)
+
+    def test_a_rate_over_next_to_nothing_is_not_shown(self) -> None:
+        record = replace(html_cases.with_series(make_record()), elapsed_ns=99 * S // 10 + 1)
+        seen = slices(record, 200)
+        assert seen is not None
+        assert seen.ok_per_s[-1] is None
+
+    def test_batches_have_no_percentiles_of_calls(self) -> None:
+        charts = charts_of(cases.in_doubt(), 50)
+        assert charts.percentiles == ()
+        assert "percentiles" not in plain_charts(charts)
+
+
+class TestIntervals:
+    def test_of_a_quantile(self) -> None:
+        assert quantile_shares(10_000, 0.5) == pytest.approx((0.4902, 0.5098), abs=1e-4)
+        assert quantile_shares(100, 0.95) is None
+
+    def test_it_covers(self) -> None:
+        random = np.random.default_rng(1)
+        covered = 0
+        shares = quantile_shares(2_000, 0.95)
+        assert shares is not None
+        for _ in range(1_000):
+            low, high = np.quantile(random.exponential(size=2_000), shares)
+            covered += low <= -math.log(0.05) <= high
+        assert 930 <= covered <= 970
+
+
+class TestForest:
+    def test_worse_is_to_the_right_whatever_is_better(self) -> None:
+        slower = Change(MEDIAN, Verdict.REGRESSED, "", 0.1, 0.05, 0.15)
+        fewer = Change(THROUGHPUT, Verdict.REGRESSED, "", -0.1, -0.15, -0.05)
+        forest = Forest.over([slower, fewer], 0.05)
+        for change in (slower, fewer):
+            row = forest.row(change)
+            assert row.low is not None
+            assert row.estimate is not None
+            assert row.high is not None
+            assert forest.width / 2 < row.low < row.estimate < row.high <= forest.width
+
+    def test_one_of_the_tenfold_does_not_flatten_the_others(self) -> None:
+        small = [Change(MEDIAN, Verdict.UNCHANGED, "", 0.01, -0.02, 0.03) for _ in range(9)]
+        huge = Change(MEDIAN, Verdict.REGRESSED, "", 9.0, 8.0, 10.0)
+        forest = Forest.over([*small, huge], 0.05)
+        assert forest.span < 0.2
+        assert forest.row(huge).beyond == 1
+        assert forest.row(small[0]).beyond == 0
+
+    @pytest.mark.parametrize("estimate", [None, math.nan, math.inf, -1.0])
+    def test_no_figure_is_no_error(self, estimate: float | None) -> None:
+        change = Change(MEDIAN, Verdict.INCONCLUSIVE, "", estimate)
+        Forest.over([change], None).row(change)
+
+
+class TestScale:
+    def test_it_holds_every_latency_and_limit(self) -> None:
+        scale = Scale.over(html_cases.document().results)
+        assert scale is not None
+        assert 0 <= scale.at(1e-9) <= scale.at(1.0) <= scale.at(math.inf) <= scale.width
+        assert [at for at, _ in scale.ticks] == sorted(at for at, _ in scale.ticks)
+        assert len(scale.ticks) <= 6
+
+    def test_without_latencies_there_is_none(self) -> None:
+        assert Scale.over([cases.nothing()]) is None
+
+
+class TestOverview:
+    @pytest.mark.parametrize(
+        ("names", "verdict"),
+        [
+            ((), "No test was measured."),
+            (("passed",), "The test held its limits."),
+            (("failed",), "The test failed."),
+            (("passed", "failed"), "1 of 2 tests failed."),
+            (("passed", "in_doubt"), "None of 2 tests failed, but 1 is in doubt."),
+            (("failed", "in_doubt", "passed"), "1 of 3 tests failed, 1 in doubt."),
+            (("passed", "passed"), "All 2 tests held their limits."),
+        ],
+    )
+    def test_the_verdict_in_words(self, names: tuple[str, ...], verdict: str) -> None:
+        results = [getattr(cases, name)() for name in names]
+        document = document_of(results, cases.MACHINE, cases.TIMESTAMP)
+        assert overview(document, {id(each): "t" for each in results}, ()).verdict == verdict
+
+    def test_the_worst_comes_first_with_what_broke(self) -> None:
+        results = html_cases.document().results
+        shown = overview(html_cases.document(), {id(each): "t" for each in results}, [html_cases.trend()])
+        assert [each.name for each in shown.offenders[:3]] == [
+            "never", "search_with_a_name_that_is_too_long_for_its_column", "checkout"
+        ]  # fmt: skip
+        assert shown.offenders[2].figure == "19.6 x its limit"
+        assert shown.offenders[2].reason.startswith("error rate 1.96 % > limit")
+        assert shown.offenders[1].figure == "less than 1 % of its limit"
+        assert "got worse on 2026-01-21" in shown.since.text
+        assert shown.slow.name.startswith("search_with")
+
+    def test_where_nothing_broke_the_nearest_limit_is_named(self) -> None:
+        result = judge(make_record((90 * MS,) * 200), PerformanceThreshold(max_p95_ms=100, max_p99_ms=200))
+        document = document_of([result], cases.MACHINE, cases.TIMESTAMP)
+        shown = overview(document, {id(result): "t"}, ())
+        assert shown.slow.text == " comes nearest to a limit: p95 latency at 90 % of what is allowed"
+        assert "nothing was compared" in shown.since.text
+
+
+class TestTiles:
+    def test_limits_stand_with_their_figures(self) -> None:
+        made = {tile.label: tile for tile in tiles(html_cases.timed())}
+        assert [limit.bound for limit in made["median latency"].limits] == ["<= 10 ms"]
+        assert made["p95 latency"].broken
+        assert made["p95 latency"].interval.startswith("95 %: ")
+        assert "p50 latency" not in made
+
+    def test_a_limit_without_a_figure_of_its_own_gets_one(self) -> None:
+        result = judge(make_record((MS,) * 200), PerformanceThreshold(expressions=("max<5",)))
+        tile = tiles(result)[-1]
+        assert (tile.label, tile.value, tile.broken) == ("maximum latency", "1 ms", False)
+
+
+@given(record=strategies.records(), threshold=strategies.thresholds, sessions=st.lists(strategies.sessions, max_size=3))
+def test_any_record_has_a_page_and_a_picture(
+    record: RunRecord, threshold: PerformanceThreshold | None, sessions: list[BaselineSession]
+) -> None:
+    document = document_of([judge(record, threshold, sessions)], cases.MACHINE, cases.TIMESTAMP)
+    assert render_html(document).encode()
+    assert render_svg(document).encode()
+
+
+class TestSweeps:
+    def test_levels_are_put_in_order(self) -> None:
+        (found,) = sweeps([html_cases.level(20), html_cases.level(1), html_cases.level(5)])
+        assert found.name == "api"
+        assert found.plain["workers"] == [1, 5, 20]
+        assert [row[0] for row in found.table.rows] == ["1", "5", "20"]
+
+    def test_a_name_alone_is_no_level(self) -> None:
+        record = make_record(name="api_concurrency_5")
+        assert sweeps([judge(record), html_cases.level(1)]) == []
