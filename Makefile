@@ -6,14 +6,14 @@ READY := $(VENV)/.ready
 LOCUST := .venv-locust/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: demo test check bench bench-http bench-verdict mutants quality quality-real clean
+.PHONY: demo test check bench bench-http bench-targets bench-verdict mutants quality quality-real assets clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
 
 # Several at once, as most of the functional tests wait for processes that they started; a file stays in one process.
 test: $(READY)  ## the whole test suite; ARGS='-n 0' for one process
-	$(BIN)/python -m pytest -n 3 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: $(READY)  ## formatting, lint, types, import contracts
 	$(BIN)/ruff format --check .
@@ -34,6 +34,16 @@ bench-http: $(READY) $(LOCUST)  ## HTTP load next to wrk and Locust; ARGS=--long
 	fi; \
 	echo "Installing$$missing"; apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing
 	$(BIN)/python -m bench.http $(ARGS)
+
+bench-targets: $(READY)  ## statements and caches next to bare drivers, pgbench, redis-benchmark and redis-py, 4 min; ARGS=sql: some
+	@missing=; command -v redis-benchmark >/dev/null || missing="$$missing redis-tools"; \
+	PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' :)" command -v pgbench >/dev/null || missing="$$missing postgresql"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "bench-targets needs$$missing. Install it (Debian: sudo apt-get install$$missing) and run this again." >&2; exit 1; \
+	fi; \
+	echo "Installing$$missing"; apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing
+	$(BIN)/python -m bench.targets $(ARGS)
 
 bench-verdict: $(READY) $(PEERS)  ## verdicts next to pytest-benchmark, pyperf and asv on the same sessions, 10 min; ARGS=--quick: 2
 	$(BIN)/python -m bench.verdict $(ARGS)
@@ -67,6 +77,9 @@ $(PEERS):
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pytest-benchmark pyperf asv
 	@touch $(PEERS)
+
+assets:  ## the charting library that HTML reports carry: fetched anew, its hash checked (needs npm)
+	.ci/uplot
 
 clean:  ## remove the environments and all caches
 	rm -rf $(VENV) .venv-locust .venv-peers .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -6,7 +6,7 @@ The exit code is 0 whatever the figures are: they are for reading. Only a bench 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import batches, concurrent, imports, loops, plugin, recorder, report
+from bench import batches, concurrent, display, html, imports, loops, plugin, recorder, report
 from bench.figure import HEADINGS, Figure, row
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -14,8 +14,10 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "batches": batches.figures,
     "recorder": recorder.figures,
     "concurrent": concurrent.figures,
+    "display": display.figures,
     "imports": imports.figures,
     "report": report.figures,
+    "html": html.figures,
     "plugin": plugin.figures,
 }
 

@@ -15,7 +15,16 @@ from dataclasses import dataclass
 from threading import Thread
 
 from bench.figure import HEADINGS, Figure, row
-from bench.http_generators import GeneratorError, Seen, Watched, command_lag_us, locust, paceline, wrk
+from bench.http_generators import (
+    GeneratorError,
+    Seen,
+    Watched,
+    bare_arrivals_us,
+    command_lag_us,
+    locust,
+    paceline,
+    wrk,
+)
 from bench.http_servers import Nginx, ServerError, nginx
 from bench.pairing import SEED, Spread
 
@@ -166,7 +175,10 @@ def opened(bench: Bench) -> Iterator[Line]:
     """Lag of requests at a given rate, and whether all of them are sent."""
     most = max(paceline("closed", bench.closed(), bench.core).rate for _ in range(2))
     half = {**bench.closed(), "per_second": round(most / 2), "duration_s": 5}
-    runs = [paceline("opened", half, bench.core) for _ in range(3)]
+    runs, bare = [], []
+    for _ in range(3):
+        runs.append(paceline("opened", half, bench.core))
+        bare.append(bare_arrivals_us(bench.server.url, round(most / 2), 5, bench.core, _CONNECTIONS))
     for name, at_most in (
         ("lag_p50", 60),
         ("lag_p99", 250),
@@ -175,6 +187,8 @@ def opened(bench: Bench) -> Iterator[Line]:
     ):
         spread = Spread.of([run.lags_us[name] for run in runs])
         yield Figure(f"{name} at {round(most / 2):,}/s, half of the most", spread, "us", at_most=at_most)
+    for name in ("lag_p50", "lag_p99") if all(bare) else ():
+        yield Figure(f"  {name} of a bare loop in C at the same rate", Spread.of([lags[name] for lags in bare]), "us")
     planned = 10_000
     exact = {"url": bench.server.url, "connections": _CONNECTIONS, "per_second": 1_000, "duration_s": 10}
     before = bench.server.requests()

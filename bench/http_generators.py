@@ -5,6 +5,7 @@ import os
 import pty
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -134,6 +136,30 @@ class Told:
     def seen(self) -> Seen:
         """Rate and cost."""
         return Seen(self.rate, self.cpu_us)
+
+
+def bare_arrivals_us(url: str, per_second: float, seconds: int, core: int, connections: int) -> Mapping[str, float]:
+    """Lag p50 and p99 of ``bare_arrivals.c``, in microseconds; empty where there is no C compiler.
+
+    Raises:
+        GeneratorError: it failed, or did not end.
+    """
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return {}
+    source = Path(__file__).with_name("bare_arrivals.c")
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / "bare_arrivals"
+        numbers = (urlsplit(url).port, per_second, seconds, core, connections)
+        try:
+            subprocess.run([compiler, "-O2", "-o", str(program), str(source)], check=True, capture_output=True)
+            done = subprocess.run(
+                [str(program), *map(str, numbers)], check=True, capture_output=True, timeout=seconds + _GRACE_S
+            )
+        except subprocess.SubprocessError as error:
+            raise GeneratorError(f"bare_arrivals: {error}") from error
+    lags: Mapping[str, float] = json.loads(done.stdout)
+    return lags
 
 
 def paceline(

@@ -7,16 +7,13 @@ import resource
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from bench.figure import Figure
 from bench.imports import python
 from bench.pairing import SEED, Spread, repeated, timed
 
-# Where it is installed with its entry point, naming it would load it twice.
-_IS_INSTALLED = any(each.name == "paceline" for each in entry_points(group="pytest11"))
-_LOADED: Sequence[str] = () if _IS_INSTALLED else ("-p", "paceline.pytest_plugin")
+_LOADED = ("-p", "paceline.pytest_plugin")  # no plugin is loaded by its entry point here, see _pytest
 _STARTS = 15
 _SUITES = 3
 _BENCHMARKS = 100
