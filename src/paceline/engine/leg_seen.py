@@ -1,0 +1,150 @@
+"""What is known of each leg of a load, and what came of all of them together."""
+
+from dataclasses import dataclass, replace
+
+from paceline.core.units import NS_PER_S
+from paceline.engine.child_process import Progress
+from paceline.engine.live import Seen
+from paceline.engine.places import LegChild
+from paceline.engine.request import LoadNow, Run
+from paceline.records.histogram import Histogram
+from paceline.records.latency import Latency
+from paceline.records.load import LegRun
+from paceline.records.merging import legs_merged
+from paceline.records.recorder import Counts
+from paceline.records.run_record import RunRecord
+from paceline.records.time_series import TimeSeries
+from paceline.workload.arrivals import expected_arrivals
+from paceline.workload.legs import Leg
+from paceline.workload.models import FixedIterations, Workload, has_arrivals
+
+
+@dataclass
+class LegSeen:
+    """What is known of one.
+
+    Attributes:
+        leg: which.
+        child: its process.
+        heard_s: when it last said something.
+        is_ready: whether it waits for the start.
+        is_over: whether it has nothing more to say.
+        opened_s: when its window opened.
+        progress: the newest.
+        partial: all that it has seen, as of its newest slice.
+        ended: what it reported at its end.
+        lost: why it did not come to its end, in words that follow 'it'.
+    """
+
+    leg: Leg
+    child: LegChild
+    heard_s: float
+    is_ready: bool = False
+    is_over: bool = False
+    opened_s: float | None = None
+    progress: Progress | None = None
+    partial: RunRecord | None = None
+    ended: Run | None = None
+    lost: str = ""
+
+    @property
+    def record(self) -> RunRecord | None:
+        """What is known of what it saw."""
+        if self.ended is not None:
+            return self.ended.record
+        if self.partial is None:
+            return None
+        # That it is incomplete is said of the leg, not of the run.
+        return replace(self.partial, circumstances=replace(self.partial.circumstances, interruption=None))
+
+
+def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> RunRecord | None:
+    """The record of the run that they made; None where no leg has told anything."""
+    records = [record for leg in legs if (record := leg.record) is not None]
+    if not records:
+        return None
+    record = legs_merged(records)
+    assert record.load is not None
+    runs = tuple(_leg_run(leg, workload, start_s) for leg in legs)
+    arrivals = record.load.arrivals
+    if arrivals is not None and any(leg.lost for leg in legs):
+        arrivals = replace(arrivals, planned=sum(each.planned or 0 for each in runs))
+    return replace(record, load=replace(record.load, legs=runs, arrivals=arrivals))
+
+
+def seen_by_all(legs: list[LegSeen]) -> Seen | None:
+    """What they have seen together up to the moment that all of them have told; None before there is one."""
+    known = [(leg, record) for leg in legs if (record := leg.record) is not None]
+    alive = [record for leg, record in known if not leg.lost]
+    if not alive or len(alive) < sum(not leg.lost for leg in legs):
+        return None
+    record = legs_merged([record for _, record in known])
+    told_ns = min(each.elapsed_ns for each in alive)
+    series = record.series
+    whole = tuple(piece for piece in series.slices if (piece.position + 1) * series.interval_ns <= told_ns)
+    return Seen(
+        elapsed_ns=told_ns,
+        counts=record.counts,
+        moments=record.latency.moments,
+        series=TimeSeries(series.interval_ns, whole),
+        parts=() if record.load is None else record.load.parts,
+    )
+
+
+def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
+    record = leg.record
+    skew_ns = None
+    if leg.opened_s is not None and start_s is not None:
+        skew_ns = round((leg.opened_s - start_s) * NS_PER_S)
+    if record is None or record.load is None:
+        planned = _planned(leg, workload) if has_arrivals(workload) else None
+        return LegRun(Counts(), planned, 0.0, start_skew_ns=skew_ns, lost=leg.lost, lost_at_ns=0)
+    arrivals = record.load.arrivals
+    planned, delivered = None if arrivals is None else arrivals.planned, 1.0
+    if leg.lost:
+        delivered = _delivered(leg, record, workload)
+        planned = None if arrivals is None else max(_planned(leg, workload), record.counts.attempts)
+    return LegRun(
+        counts=record.counts,
+        planned=planned,
+        delivered=delivered,
+        busiest_percent=max(record.load.cpu_percent, default=0.0),
+        generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
+        start_skew_ns=skew_ns,
+        lost=leg.lost,
+        lost_at_ns=record.elapsed_ns if leg.lost else None,
+    )
+
+
+def _planned(leg: LegSeen, workload: Workload) -> int:
+    """Arrivals of its share."""
+    return leg.leg.share(round(expected_arrivals(workload)))
+
+
+def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
+    """The part of its share that a leg that was lost is known to have made."""
+    made = record.counts.attempts + record.counts.dropped
+    if has_arrivals(workload):
+        part = made / max(_planned(leg, workload), 1)
+    elif isinstance(workload, FixedIterations):
+        part = made / leg.leg.share(workload.iterations)
+    else:
+        part = record.elapsed_ns / (workload.duration_s * NS_PER_S)
+    return min(part, 1.0)
+
+
+def now_together(loads: list[LoadNow]) -> LoadNow | None:
+    """How the load as a whole is doing."""
+    if not loads:
+        return None
+    cpu = [each.cpu_percent for each in loads if each.cpu_percent is not None]
+    first = loads[0]
+    latency = Histogram.merged(each.latency.histogram for each in loads)
+    return LoadNow(
+        elapsed_s=max(each.elapsed_s for each in loads),
+        per_second=sum(each.per_second for each in loads),
+        errors=sum(each.errors for each in loads),
+        in_flight=sum(each.in_flight for each in loads),
+        latency=Latency(replace(first.latency.moments, count=latency.count), latency, None),
+        cpu_percent=max(cpu, default=None),
+    )

@@ -1,0 +1,282 @@
+"""A load made by several processes at once, a leg each: started together, heard together, merged into one record.
+
+No leg is ever started again: what one that is lost would still have sent is missing, and the record says how much.
+"""
+
+import threading
+from dataclasses import replace
+from queue import Empty, SimpleQueue
+
+from paceline.core.clock import Clock
+from paceline.core.errors import MeasurementError
+from paceline.engine.child_process import (
+    Failed,
+    Learned,
+    Message,
+    Progress,
+    Ready,
+    Slice,
+    Window,
+)
+from paceline.engine.leg_seen import LegSeen, now_together, seen_by_all, together
+from paceline.engine.live import OnSlice, aborted_run
+from paceline.engine.observation import Observation
+from paceline.engine.places import Cores, Places
+from paceline.engine.probe import Prober
+from paceline.engine.request import Observer, Run, RunRequest
+from paceline.records.load import Probe
+from paceline.records.merging import legs_merged
+from paceline.records.run_record import Aborted
+from paceline.sysmon.fingerprint import this_machine
+from paceline.targets.lanes import LaneTarget, SplitTarget
+from paceline.workload.legs import Leg, check_legs
+
+_SILENT_S = 10.0  # a leg says something twice a second
+_LOOK_S = 1.0
+_KEPT_S = 10.0
+
+
+class Legs:
+    """One run in several children.
+
+    Args:
+        request: what they make together.
+        clock: the one that they read too.
+        observer: sees them as one.
+        on_slice: judges all of them together, once a second, and ends them with what it returns.
+        places: where they are made; None: on the cores of this machine.
+        tolerated_loss: part of the load that may be lost with legs, in [0, 1].
+    """
+
+    def __init__(
+        self,
+        request: RunRequest,
+        clock: Clock,
+        observer: Observer,
+        on_slice: OnSlice | None = None,
+        places: Places | None = None,
+        tolerated_loss: float = 0.0,
+    ) -> None:
+        self._request = request
+        self._places = places or Cores()
+        self._on_slice = on_slice
+        self._aborted: Aborted | None = None
+        self._judged_s = clock.now_s()
+        self._tolerated_loss = tolerated_loss
+        self._clock = clock
+        self._observer = observer
+        self._observation = Observation(clock, request.target_pids)
+        self._heard: SimpleQueue[tuple[LegSeen, Message | None]] = SimpleQueue()
+        self._legs: list[LegSeen] = []
+        self._prober: Prober | None = None
+        self._probe: Probe | None = None
+        self._failed: Failed | None = None
+        self._stopped_by: BaseException | None = None
+        self._start_s: float | None = None
+        self._kept_s = clock.now_s()
+
+    def interrupt(self, stop: BaseException) -> None:
+        """From another thread too: end the run early."""
+        self._stopped_by = self._stopped_by or stop
+        for leg in self._legs:
+            leg.child.stop()
+
+    def kill(self) -> None:
+        """From another thread too: end it now, whatever it has seen."""
+        for leg in self._legs:
+            leg.child.kill()
+
+    def run(self) -> Run:
+        """Make it.
+
+        Raises:
+            MeasurementError: a leg came to nothing before all had started, or none came to anything.
+        """
+        try:
+            self._begin()
+            try:
+                self._listen()
+            except KeyboardInterrupt:  # asked twice
+                self.kill()
+        except BaseException:
+            self.kill()
+            raise
+        finally:
+            self._wind_up()
+        return self._result()
+
+    def _begin(self) -> None:
+        request = self._request
+        of = self._places.open(request.processes)
+        check_legs(request.workload, of)
+        if request.probe_per_second:
+            self._prober = Prober(request)
+        for number in range(of):
+            leg = LegSeen(Leg(number, of), self._places.child(Leg(number, of)), self._clock.now_s())
+            self._legs.append(leg)
+            share = replace(
+                request,
+                target=_share(request, leg.leg),
+                leg=leg.leg,
+                processes=1,
+                target_pids=(),
+                own_process=False,
+                live=False,
+                setup=None,
+                teardown=None,
+            )
+            leg.child.order(share)
+            threading.Thread(target=self._hear, args=(leg,), name=f"paceline-leg-{number}", daemon=True).start()
+        if self._stopped_by is not None:
+            self.interrupt(self._stopped_by)  # before there was anything to stop
+
+    def _hear(self, leg: LegSeen) -> None:
+        try:
+            for message in leg.child.messages():
+                self._heard.put((leg, message))
+                if isinstance(message, Run | Failed):
+                    break  # its last; whatever keeps it alive is not waited for
+        finally:
+            self._heard.put((leg, None))
+
+    def _listen(self) -> None:
+        until_s = self._clock.now_s() + self._request.longest_s
+        while not all(leg.is_over for leg in self._legs):
+            try:
+                self._hear_next()
+            except KeyboardInterrupt as stop:
+                if self._stopped_by is not None:
+                    raise
+                self.interrupt(stop)
+            self._look_for_the_silent(until_s)
+
+    def _hear_next(self) -> None:
+        try:
+            leg, message = self._heard.get(timeout=_LOOK_S)
+        except Empty:
+            return
+        leg.heard_s = self._clock.now_s()
+        self._take(leg, message)
+
+    def _look_for_the_silent(self, until_s: float) -> None:
+        now_s = self._clock.now_s()
+        for leg in self._legs:
+            if leg.is_over or leg.lost:
+                continue
+            if leg.opened_s is not None and now_s - leg.heard_s > _SILENT_S:
+                self._lose(leg, f"said nothing for {_SILENT_S:g} s and was killed")
+            elif now_s > until_s:
+                self._lose(leg, "did not end by itself and was killed")
+
+    def _lose(self, leg: LegSeen, why: str) -> None:
+        leg.lost = why
+        leg.child.kill()
+
+    def _take(self, leg: LegSeen, message: Message | None) -> None:
+        match message:
+            case None:
+                leg.is_over = True
+                if leg.ended is None and self._start_s is None:
+                    self.interrupt(MeasurementError("a process of the load ended before the start"))
+            case Ready():
+                leg.is_ready = True
+                self._start()
+            case Window():
+                self._take_window(leg, message)
+            case Run():
+                leg.ended = message
+            case Failed():
+                self._failed = self._failed or message
+                self.interrupt(message.error)
+            case _:
+                self._take_news(leg, message)
+
+    def _take_news(self, leg: LegSeen, message: Message) -> None:
+        match message:
+            case Progress():
+                leg.progress = message
+                self._show()
+            case Learned():
+                if self._prober is not None:
+                    self._prober.learned(message.sample)
+            case Slice():
+                leg.partial = message.joined(leg.partial)
+                self._keep()
+                self._judge()
+
+    def _start(self) -> None:
+        if not all(leg.is_ready for leg in self._legs):
+            return
+        self._start_s = self._clock.now_s() + self._places.soon_s
+        for leg in self._legs:
+            leg.child.start_at(self._start_s)
+
+    def _take_window(self, leg: LegSeen, window: Window) -> None:
+        if window.is_open:
+            leg.opened_s = window.at_s
+            if sum(each.opened_s is not None for each in self._legs) == 1:
+                self._observation.open()
+                if self._prober is not None:
+                    self._prober.open(window.seen_per_second * len(self._legs))
+        elif all(each.ended is not None or each.is_over for each in self._legs if each is not leg):
+            self._close()
+
+    def _close(self) -> None:
+        self._observation.close()
+        if self._prober is not None:
+            self._prober.close()
+
+    def _show(self) -> None:
+        every = [leg.progress for leg in self._legs if leg.progress is not None]
+        share = sum(each.share for each in every) / len(self._legs)
+        load = self._observation.with_targets(now_together([each.load for each in every if each.load is not None]))
+        self._observer.progress(self._request.name, share, sum(each.attempts for each in every), load)
+
+    def _keep(self) -> None:
+        now_s = self._clock.now_s()
+        partials = [leg.partial for leg in self._legs if leg.partial is not None]
+        if now_s - self._kept_s >= _KEPT_S and len(partials) == len(self._legs):
+            self._kept_s = now_s
+            self._observer.partial(legs_merged(partials))
+
+    def _judge(self) -> None:
+        now_s = self._clock.now_s()
+        if self._on_slice is None or self._aborted is not None or now_s - self._judged_s < _LOOK_S:
+            return
+        self._judged_s = now_s
+        seen = seen_by_all(self._legs)
+        self._aborted = None if seen is None else self._on_slice(seen)
+        if self._aborted is not None:
+            for leg in self._legs:
+                leg.child.stop()
+
+    def _wind_up(self) -> None:
+        self._close()
+        if self._prober is not None:
+            self._probe = self._prober.end()
+        for leg in self._legs:
+            leg.child.end()
+        self._places.close()
+
+    def _result(self) -> Run:
+        if self._failed is not None:
+            raise self._stopped_by or self._failed.error
+        for leg in self._legs:
+            if leg.ended is None and not leg.lost:
+                leg.lost = leg.child.how()
+        record = together(self._legs, self._request.workload, self._start_s)
+        if record is None:
+            if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
+                raise self._stopped_by
+            lost = next(leg.lost for leg in self._legs if leg.lost)
+            raise MeasurementError(f"the process of the load {lost} before it reported anything")
+        assert record.load is not None
+        load = replace(record.load, own_process=True, probe=self._probe, tolerated_loss=self._tolerated_loss)
+        record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
+        run = Run(record, self._stopped_by or next((leg.ended.stopped_by for leg in self._legs if leg.ended), None))
+        return run if self._aborted is None or self._stopped_by is not None else aborted_run(run, self._aborted)
+
+
+def _share(request: RunRequest, leg: Leg) -> LaneTarget:
+    assert isinstance(request.target, SplitTarget)
+    return request.target.of_leg(leg)

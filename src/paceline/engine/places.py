@@ -1,0 +1,70 @@
+"""Where the processes of a load's legs live, and what is said to each of them."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from paceline.engine.child_process import Child, Message, usable_cores
+from paceline.engine.request import RunRequest
+from paceline.workload.legs import Leg
+
+
+class LegChild(Protocol):
+    """The process of a leg, here or elsewhere; what :class:`Child` says of each."""
+
+    def order(self, request: RunRequest) -> None:
+        """Tell it what to run."""
+
+    def messages(self) -> Iterator[Message]:
+        """What it says."""
+
+    def start_at(self, at_s: float) -> None:
+        """Tell it when to start."""
+
+    def stop(self) -> None:
+        """Ask it to end."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def end(self) -> object:
+        """Wait for its end."""
+
+    def how(self) -> str:
+        """How it ended."""
+
+
+class Places(Protocol):
+    """Where legs are made.
+
+    Attributes:
+        soon_s: how long an order to start may take to reach every leg.
+    """
+
+    soon_s: float
+
+    def open(self, asked: int) -> int:
+        """Get ready; how many legs there are to be where ``asked`` were asked for."""
+
+    def child(self, leg: Leg) -> LegChild:
+        """A process for ``leg``."""
+
+    def close(self) -> None:
+        """No more legs."""
+
+
+class Cores:
+    """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind."""
+
+    soon_s = 0.02
+
+    def open(self, asked: int) -> int:
+        """As many as asked for."""
+        return asked
+
+    def child(self, leg: Leg) -> Child:
+        """A process for ``leg``."""
+        cores = usable_cores()
+        return Child([cores[leg.number]] if leg.of <= len(cores) else None)
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,247 @@
+"""Legs on the workers of a real Dask cluster, in processes of this machine, and what becomes of them when those end."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from paceline import Cluster, ConstantRate, HttpTarget, TestStatus
+from paceline.core.errors import ConfigurationError, MeasurementError
+from paceline.engine import fleet, legs, runs
+from paceline.engine.cluster import check_reach
+from paceline.engine.request import LoadNow, RunRequest
+from paceline.judge.result import judge
+from paceline.records.run_record import RunRecord, TestType
+from paceline.scenario.files import FileScenario
+from paceline.workload.models import ClosedLoop, FixedIterations, Poisson, Stages, Workload
+from tests.functional.small_server import small_server
+from tests.waiting import wait_for
+
+distributed = pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
+pytestmark = pytest.mark.real
+
+
+@dataclass(frozen=True)
+class Machines:
+    """A scheduler in this process, and its workers."""
+
+    address: str
+    cluster: Any
+
+    def worker_pids(self) -> list[int]:
+        """Of its workers in the order of their addresses; one that was killed has been started again by its nanny."""
+        found: dict[str, int] = {}
+
+        def all_are_there() -> bool:
+            found.clear()
+            found.update(client.run(os.getpid, on_error="ignore"))
+            return len(found) == 2
+
+        with distributed.Client(self.address, set_as_default=False) as client:
+            wait_for(all_are_there)
+        return [pid for _, pid in sorted(found.items())]
+
+
+@pytest.fixture(scope="module")
+def machines() -> Iterator[Machines]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        yield Machines(cluster.scheduler_address, cluster)
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    with small_server() as found:
+        yield found
+
+
+def load(url: str, cluster: Cluster, workload: Workload, **changes: Any) -> RunRequest:
+    request = RunRequest("load", TestType.API_ENDPOINT, HttpTarget(url), workload, own_process=True, cluster=cluster)
+    return replace(request, **changes)
+
+
+class Watching:
+    """Calls ``then`` when attempts are shown that are more than ``least``."""
+
+    def __init__(self, then: Callable[[], object], least: int = 0) -> None:
+        self._then, self._least, self.done = then, least, False
+
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        if attempts > self._least and not self.done:
+            self.done = True
+            self._then()
+
+    def partial(self, record: RunRecord) -> None:
+        pass
+
+
+def generators() -> set[int]:
+    """Processes of legs, wherever in the tree they live."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if "engine.child" in " ".join(process.cmdline()):
+                found.add(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_workers_make_just_the_load_that_one_process_would_make(url: str, machines: Machines) -> None:
+    asked = load(url + "/{{n}}", Cluster(machines.address), Poisson(300, 1.0, seed=3))
+    record = runs.run(asked).record
+    alone = runs.run(replace(asked, cluster=None)).record
+    assert record.counts == alone.counts
+    assert record.definition == alone.definition
+    assert record.load is not None
+    assert alone.load is not None
+    assert record.load.traffic is not None
+    assert alone.load.traffic is not None
+    assert record.load.traffic.sent_bytes == alone.load.traffic.sent_bytes
+    assert [leg.lost for leg in record.load.legs] == ["", ""]
+    assert all(leg.start_skew_ns is not None for leg in record.load.legs)
+    wait_for(lambda: not generators())
+
+
+def test_a_scenario_file_travels(url: str, machines: Machines, tmp_path: Path) -> None:
+    file = tmp_path / "shop.py"
+    file.write_text(
+        "from paceline import Scenario\n"
+        "async def buy(user):\n"
+        "    await user.client.get('/', name=f'{user.number} {__file__}')\n"
+        f"shop = Scenario(buy, {url!r})\n"
+    )
+    cluster = Cluster(machines.address)
+    target = FileScenario(str(file), "buy")
+    record = runs.run(load(url, cluster, FixedIterations(12, workers=4), target=target, processes=3)).record
+    assert record.load is not None
+    assert record.load.iterations == 12
+    assert len(record.load.legs) == 3
+    assert sorted(part.name[:1] for part in record.load.parts) == ["0", "1", "2", "3"]
+    assert not any(str(tmp_path) in part.name for part in record.load.parts)
+
+
+def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, machines: Machines) -> None:
+    first, _ = machines.worker_pids()
+    watching = Watching(lambda: os.kill(first, signal.SIGKILL), least=300)
+    run = runs.run(load(url, Cluster(machines.address), ConstantRate(300, 3.0)), observer=watching)
+    assert run.stopped_by is None
+    assert run.record.load is not None
+    lost, whole = run.record.load.legs
+    assert "lost with its worker" in lost.lost
+    assert whole.lost == ""
+    assert whole.counts.attempts == 450
+    assert lost.counts.attempts < 450
+    assert run.record.counts.attempts == 450 + lost.counts.attempts
+    result = judge(run.record, None)
+    assert result.status is TestStatus.WARNING
+    assert "legs-lost" in {finding.code for finding in result.findings}
+    tolerant = replace(run.record, load=replace(run.record.load, tolerated_loss=0.6))
+    (finding,) = [each for each in judge(tolerant, None).findings if each.code == "legs-lost"]
+    assert not finding.serious
+    wait_for(lambda: not generators())
+
+
+def test_a_worker_that_freezes_is_lost(url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(legs, "_SILENT_S", 1.5)
+    monkeypatch.setattr(legs, "_LOOK_S", 0.1)
+    first, _ = machines.worker_pids()
+    watching = Watching(lambda: os.kill(first, signal.SIGSTOP))
+    try:
+        record = runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 2.5)), observer=watching).record
+    finally:
+        os.kill(first, signal.SIGCONT)
+    assert record.load is not None
+    assert "said nothing" in record.load.legs[0].lost
+    assert record.load.legs[1].lost == ""
+    wait_for(lambda: not generators())  # thawed, it finds that nobody asks any more
+
+
+def test_a_load_ends_when_nobody_asks_for_it_any_more(
+    url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the driver is killed."""
+    quiet = threading.Event()
+    ask = fleet.Fleet.call
+
+    def call(self: fleet.Fleet, worker: str, function: Any, *arguments: Any) -> Any:
+        if quiet.is_set():
+            raise OSError("nobody")
+        return ask(self, worker, function, *arguments)
+
+    monkeypatch.setattr(fleet.Fleet, "call", call)
+    with pytest.raises(MeasurementError, match="lost with its worker"):
+        runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 600.0)), observer=Watching(quiet.set))
+    wait_for(lambda: not generators())
+
+
+def test_a_scheduler_that_is_none(url: str) -> None:
+    with pytest.raises(MeasurementError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        runs.run(load(url, Cluster("tcp://127.0.0.1:1", connect_timeout_s=0.5), ClosedLoop(2, 1.0)))
+
+
+def test_something_else_answers(url: str) -> None:
+    address = url.replace("http", "tcp")
+    with pytest.raises(MeasurementError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1"):
+        runs.run(load(url, Cluster(address, connect_timeout_s=1.0), ClosedLoop(2, 1.0)))
+
+
+def test_workers_without_the_package_or_with_another_version(
+    url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = load(url, Cluster(machines.address), ClosedLoop(2, 1.0))
+    monkeypatch.setattr(fleet, "_VERSION", "'0.0.1'")
+    with pytest.raises(MeasurementError, match=r"has paceline 0\.0\.1, this is"):
+        runs.run(asked)
+    monkeypatch.setattr(fleet, "_VERSION", "__import__('no_such_package')")
+    with pytest.raises(MeasurementError, match="has no paceline: install version"):
+        runs.run(asked)
+
+
+def test_more_workers_than_users(url: str, machines: Machines) -> None:
+    with pytest.raises(ConfigurationError, match="2 processes for a load of 1 users"):
+        runs.run(load(url, Cluster(machines.address), ClosedLoop(1, 1.0)))
+
+
+@pytest.mark.parametrize(
+    ("host", "workload", "words"),
+    [
+        ("93.184.215.14", ClosedLoop(2, 1.0), "on the public internet"),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", ClosedLoop(2, 1.0), "on the public internet"),
+        ("no-such-host.invalid", ClosedLoop(2, 1.0), "has no address here"),
+        ("127.0.0.1", ConstantRate(200_000, 1.0), "more than the cluster's cap of 100,000"),
+        ("127.0.0.1", Stages([(1, 200_000)]), "more than the cluster's cap"),
+    ],
+)
+def test_what_would_be_an_attack_is_refused(host: str, workload: Workload, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        check_reach(Cluster("tcp://127.0.0.1:8786"), host, workload)
+    allowed = Cluster("tcp://127.0.0.1:8786", allow_public_target=True, max_per_second=1e6)
+    check_reach(allowed, host, workload)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.1.2.3", "192.168.0.9", "localhost", None])
+def test_what_is_at_home_is_not(host: str | None) -> None:
+    check_reach(Cluster("tcp://127.0.0.1:8786"), host, ClosedLoop(2, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"at": 7}, "address of a Dask scheduler"),
+        ({"at": "tcp://a:1", "ca_file": "ca.pem"}, "go together"),
+        ({"at": "tcp://a:1", "ca_file": "a", "cert_file": "b", "key_file": "c"}, "begins with tls://"),
+        ({"at": "tcp://a:1", "tolerated_loss": 2}, "between 0 and 1"),
+        ({"at": "tcp://a:1", "max_per_second": 0}, "above 0"),
+    ],
+)
+def test_what_is_no_cluster(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        Cluster(**arguments)
