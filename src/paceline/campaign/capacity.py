@@ -1,0 +1,339 @@
+"""The search for the highest load that keeps the limits: find the window, then measure within it.
+
+Doubling and bisection only find out where to look: near the limit every probe is half chance, and a bracket of single
+probes holds the truth in one search of six. What is reported comes from probes spread over a window around the limit,
+in random order, so that a service that warms up or tires is not read as one that scales.
+
+Nothing here knows what a probe is made of: the same search drives real loads, and simulated servers in virtual time.
+"""
+
+import math
+import random
+from dataclasses import replace
+
+from paceline.campaign.capacity_plan import Asked, Searched, SearchPlan, World
+from paceline.core.errors import MeasurementError
+from paceline.core.units import format_count
+from paceline.judge.capacity_findings import load_text
+from paceline.judge.capacity_lines import LimitCrossing, crossings_of, margin_of, window_probes
+from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, LimitedBy, Of, Phase
+from paceline.stats.capacity import Crossing, Fault, evenly
+
+PROBES = 7  # a round
+SETTLE_SHARE = 0.2  # of a probe, before it: a queue begins empty, and takes its time to be what it is at that load
+_FACTOR = 2.0  # of doubling; twice the capacity leaves a queue no longer than the probe
+_NARROW = 1.2  # bracket from which the window is near enough
+_MOST_NARROWING = 6
+_MOST_ROUNDS = 8
+_FEWEST_PROBES = 5  # of a round that is worth beginning
+# Arrivals of a probe: while locating, and in the window. 100 beyond the percentile; and of a low one enough for the
+# longest queues of a server at 90 % (some hundred services) to come and go several times.
+_LOCATING_BEYOND, _LOCATING_LEAST = 2.0, 40.0
+_FIRM_BEYOND = 5.0  # of a probe that is believed at once
+_WINDOW_BEYOND, _WINDOW_LEAST = 100.0, 5_000.0
+# A line that falls b times as fast as the load grows is that of a queue at the utilisation b / (1 + b). Its long waits
+# come in clusters: once above a high level, an M/M/1 queue stays there for some b**2 arrivals (an overshoot of
+# 1 / (mu - lambda), worked off at 1 - rho). So many clusters make a percentile, and so many arrivals a cluster.
+_CLUSTERS, _MOST_STEEPNESS = 6.0, 30.0
+_SHORTEST_LOCATING_S, _SHORTEST_S = 1.0, 2.0
+_LOCATING_SHARE = 1 / 60  # of the budget, at most, for one probe
+_SCOUT_SIZE = 0.3  # of a round's probes: the first one finds the window's place and width
+_SCOUT_SHARE, _FIRST_ROUND_SHARE, _LATER_SHARE = 0.2, 0.65, 0.9  # of the time left, for a round
+_WORTH_IT = 0.5  # of the length wanted: below it a further round would only blur what the ones before it say
+_AGAIN = 1.01  # a full round once more, in another place
+_FEW_HELD = 0.45  # of a window's probes: its middle is above the limit
+_WIDER = 1.5  # after a round that shows no line: noise is less beside a longer lever
+_MOST_STEEPNESS_OF_TWO = 6.0
+_MOST_OFF = 1.75  # times as far above the limit as asked for: some probes would be beyond what a line describes
+# How far the window reaches, in heights of the line (limit / value - 1) and as shares of the load at most. Below the
+# limit a line is a line for longer than above, where the queue soon grows without end.
+_REACH_DOWN, _REACH_UP = 1.0, 0.25
+_MOST_DOWN, _MOST_UP = 0.32, 0.08
+_LEAST_DOWN, _LEAST_UP = 0.04, 0.01
+_SECOND_LOOK = 5.0  # times as long as the first
+_HOPELESS = 3.0  # times its limit: no second look is needed
+_DEAD_SHARE = 0.5  # of attempts that fail: a service that may be gone
+_RECOVERY_PAUSES_S = (1.0, 2.0, 4.0)
+_COOL_DOWN_S, _COOL_DOWN_BROKEN_S = 0.2, 1.0
+_UNSOUND_SHARE = 1 / 3
+
+
+def search(plan: SearchPlan, world: World) -> Searched:
+    """Find the highest load that keeps the limits.
+
+    Raises:
+        MeasurementError: not even the first probe could be made.
+        ConfigurationError: a probe is wrongly described.
+    """
+    return _Search(plan, world).run()
+
+
+class _Over(Exception):  # noqa: N818  # the end of the search, not an error
+    def __init__(self, ended: Ending, why: str = "") -> None:
+        super().__init__(why)
+        self.ended = ended
+        self.why = why
+
+
+class _Search:
+    def __init__(self, plan: SearchPlan, world: World) -> None:
+        self._plan = plan
+        self._world = world
+        self._random = random.Random(plan.seed)  # noqa: S311  # an order is to be repeatable, not secret
+        self._begin_s = world.now_s()
+        self._probes: list[CapacityProbe] = []
+        self._window: tuple[float, float] | None = None
+        self._held: CapacityProbe | None = None  # the highest that is believed
+        self._broken: CapacityProbe | None = None  # the lowest that is believed
+        percentiles = [limit.percentile for limit in plan.limits if limit.is_smooth and limit.percentile is not None]
+        self._beyond = 1 - max(percentiles, default=50.0) / 100
+
+    def run(self) -> Searched:
+        try:
+            self._locate()
+            self._narrow()
+            self._measure_window()
+        except _Over as over:
+            return Searched(self._record(over.ended, over.why))
+        except KeyboardInterrupt as stop:
+            return Searched(self._record(Ending.INTERRUPTED), stop)
+        raise AssertionError("a search ends by saying why")
+
+    # Locating.
+
+    def _locate(self) -> None:
+        """Double the load until a limit breaks."""
+        plan, load = self._plan, self._plan.low
+        while True:
+            probe = self._looked_at(load)
+            if not probe.held:
+                if self._held is None:
+                    raise _Over(Ending.LOWEST, probe.why)
+                self._broken = probe
+                return
+            self._held = probe
+            if load >= plan.high:
+                raise _Over(Ending.BOUND)
+            load = min(self._whole(load * _FACTOR), plan.high)
+
+    def _narrow(self) -> None:
+        """Close in on the limit until the window around it can be told."""
+        for _ in range(_MOST_NARROWING):
+            held, broken = self._both()
+            if broken.load <= held.load * _NARROW or (self._plan.of is Of.USERS and broken.load - held.load <= 1):
+                return
+            probe = self._looked_at(self._whole(self._between(held, broken)))
+            if probe.held:
+                self._held = probe
+            else:
+                self._broken = probe
+
+    def _both(self) -> tuple[CapacityProbe, CapacityProbe]:
+        assert self._held is not None
+        assert self._broken is not None
+        return self._held, self._broken
+
+    def _looked_at(self, load: float) -> CapacityProbe:
+        """A probe; where it broke, but not by far, the second and longer look that is believed."""
+        length_s = self._locating_s(load)
+        probe = self._sound(load, length_s)
+        is_firm = probe.attempts * self._beyond >= _FIRM_BEYOND or not probe.readings
+        if probe.held or (is_firm and margin_of(self._plan.limits, probe) < 1 / _HOPELESS):
+            return probe
+        return self._sound(load, _SECOND_LOOK * length_s)
+
+    def _sound(self, load: float, length_s: float) -> CapacityProbe:
+        """A probe that says something about the server: a generator in trouble gets a second chance."""
+        probe = self._probe(load, Phase.LOCATING, length_s)
+        if not probe.is_sound:
+            probe = self._probe(load, Phase.LOCATING, length_s)
+        if not probe.is_sound:
+            network = probe.limited_by is LimitedBy.NETWORK
+            raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
+        return probe
+
+    def _locating_s(self, load: float) -> float:
+        wanted = max(_LOCATING_BEYOND / self._beyond, _LOCATING_LEAST) / self._rate_at(load)
+        return max(min(wanted, _LOCATING_SHARE * self._plan.budget_s), _SHORTEST_LOCATING_S)
+
+    def _between(self, held: CapacityProbe, broken: CapacityProbe) -> float:
+        """Where the line between the two passes the limit; well inside, as neither is to be trusted that far."""
+        above, below = margin_of(self._plan.limits, held) - 1, margin_of(self._plan.limits, broken) - 1
+        ratio = broken.load / held.load
+        if below <= -1 or not math.isfinite(above):
+            return float(held.load * math.sqrt(ratio))
+        place = held.load + (broken.load - held.load) * max(above, 0.0) / (max(above, 0.0) - below)
+        return min(max(place, held.load * float(ratio**0.2)), held.load * float(ratio**0.8))
+
+    # The window.
+
+    def _measure_window(self) -> None:
+        """Rounds of probes around the limit, until the interval is narrow enough or the time is over."""
+        held, broken = self._both()
+        centre = self._between(held, broken)
+        below, above = margin_of(self._plan.limits, broken) - 1, min(margin_of(self._plan.limits, held) - 1, _HOPELESS)
+        # Of two short probes; the window had better be too wide than miss the limit.
+        steepness = min(max((above - below) / (broken.load - held.load) * centre, 1.0), _MOST_STEEPNESS_OF_TWO)
+        size = _SCOUT_SIZE if self._possible_s(_SCOUT_SHARE) > _SHORTEST_LOCATING_S else 1.0
+        for number in range(_MOST_ROUNDS):
+            self._round(size, centre, steepness)
+            found = next(iter(crossings_of(self._record(Ending.BUDGET))), None)
+            if found is not None and not found.limit.is_smooth:
+                raise _Over(Ending.PRECISE)
+            is_centred = False
+            if found is not None and found.line is not None and found.is_fitted:
+                is_centred = self._is_centred(found.line)
+                if number and is_centred and found.line.precision <= self._plan.precision:
+                    raise _Over(Ending.PRECISE)
+                centre, steepness = found.line.load, found.line.steepness
+            else:
+                centre, steepness = self._shifted(centre, found), steepness / _WIDER
+            # The window may have to move after the first full round; from then on more is only learnt from longer ones.
+            size = 2 * size if size > 1 or (size == 1 and is_centred) else 1.0 if size < 1 else _AGAIN
+        raise _Over(Ending.UNSTEADY)
+
+    def _is_centred(self, line: Crossing) -> bool:
+        """Whether the window is the one that this line asks for: beyond it there may be no line."""
+        assert self._window is not None
+        (low, high), (_, wanted) = self._window, self._reach(line.load, line.steepness)
+        return low < line.load < high <= line.load + _MOST_OFF * (wanted - line.load)
+
+    def _shifted(self, centre: float, found: LimitCrossing | None) -> float:
+        """A better middle for a window that shows no crossing."""
+        assert self._window is not None
+        low, high = self._window
+        probes = window_probes(self._record(Ending.BUDGET))
+        if all(probe.held for probe in probes):
+            if high >= self._plan.high:
+                raise _Over(Ending.BOUND)
+            return min(high * (1 + _LEAST_DOWN), self._plan.high)
+        if sum(probe.held for probe in probes) < _FEW_HELD * len(probes):
+            return max(low, self._plan.low)
+        line = None if found is None else found.line
+        if line is not None and line.fault is Fault.NOISY and low <= line.load <= high:
+            return line.load
+        return centre
+
+    def _round(self, size: float, centre: float, steepness: float) -> None:
+        low, high = self._window = self._reach(centre, steepness)
+        loads = [self._whole(load) for load in evenly(low, high, PROBES)]
+        self._random.shuffle(loads)
+        length_s = self._window_s(size, centre, steepness)
+        unsound = 0
+        for load in loads:
+            probe = self._probe(load, Phase.WINDOW, length_s)
+            unsound += probe.limited_by is not None
+            if unsound > _UNSOUND_SHARE * PROBES:
+                network = probe.limited_by is LimitedBy.NETWORK
+                raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
+
+    def _reach(self, centre: float, steepness: float) -> tuple[float, float]:
+        down = min(max(_REACH_DOWN / steepness, _LEAST_DOWN), _MOST_DOWN)
+        up = min(max(_REACH_UP / steepness, _LEAST_UP), _MOST_UP)
+        low, high = centre * (1 - down), min(centre * (1 + up), self._plan.high)
+        if self._plan.of is Of.USERS:  # of whole numbers there must be enough to differ
+            low, high = min(low, max(centre - 2, 1.0)), min(max(high, centre + 2), self._plan.high)
+        return max(low, min(self._plan.low, centre / 2)), max(high, low * (1 + _LEAST_UP))
+
+    def _window_s(self, size: float, centre: float, steepness: float) -> float:
+        """How long each probe of a round is.
+
+        Raises:
+            _Over: there is no time for a round that says anything.
+        """
+        clusters = _CLUSTERS * min(steepness, _MOST_STEEPNESS) ** 2
+        wanted = max(max(_WINDOW_BEYOND, clusters) / self._beyond, _WINDOW_LEAST) * size / self._rate_at(centre)
+        share = _SCOUT_SHARE if size < 1 else _FIRST_ROUND_SHARE if size == 1 else _LATER_SHARE
+        if size >= 1 and self._possible_s(share) < wanted:
+            share = _LATER_SHARE  # there will be no other
+        length_s = min(max(wanted, _SHORTEST_S), self._possible_s(share))
+        if length_s < _SHORTEST_LOCATING_S or (size > 1 and length_s < _WORTH_IT * wanted):
+            raise _Over(Ending.BUDGET)
+        return length_s
+
+    def _possible_s(self, share: float) -> float:
+        return (share * self._left_s() / PROBES - self._overhead_s()) / (1 + SETTLE_SHARE)
+
+    # One probe.
+
+    def _probe(self, load: float, phase: Phase, length_s: float) -> CapacityProbe:
+        settle_s = SETTLE_SHARE * length_s
+        if self._probes and self._left_s() < length_s + settle_s + self._overhead_s():
+            raise _Over(Ending.BUDGET)
+        number = len(self._probes)
+        asked = Asked(number, load, phase, length_s, settle_s, self._random.getrandbits(32))
+        self._world.begins(asked, self._record(Ending.INTERRUPTED))
+        began_s = self._world.now_s()
+        try:
+            seen = self._world.measure(asked)
+        except MeasurementError as error:
+            if not self._probes:
+                raise
+            seen = CapacityProbe(load, phase, 0.0, length_s, settle_s, 0.0, failed_share=1.0, why=str(error))
+        seen = replace(seen, began_s=began_s - self._begin_s, took_s=self._world.now_s() - began_s)
+        self._probes.append(seen)
+        self._world.kept(self._record(Ending.INTERRUPTED))
+        self._world.pause(_COOL_DOWN_S if seen.held else _COOL_DOWN_BROKEN_S)
+        if phase is not Phase.RECOVERY and (not seen.readings or seen.failed_share > _DEAD_SHARE):
+            self._await_recovery(seen)
+        return seen
+
+    def _await_recovery(self, after: CapacityProbe) -> None:
+        """See whether the service answers again at a load that it kept.
+
+        Raises:
+            _Over: it does not.
+        """
+        if self._held is None:
+            return  # it never did
+        load, last = self._held.load, after
+        for pause_s in _RECOVERY_PAUSES_S:
+            last = self._probe(load, Phase.RECOVERY, self._locating_s(load))
+            if last.held:
+                return
+            self._world.pause(pause_s)
+        told = last.why or f"{format_count(100 * last.failed_share)} % of the attempts failed"
+        known, fatal = (load_text(self._record(Ending.DIED), each) for each in (load, after.load))
+        raise _Over(Ending.DIED, f"{known} held before {fatal} came, and not after; {told}")
+
+    def _rate_at(self, load: float) -> float:
+        """Attempts a second to be expected."""
+        if self._plan.of is Of.RATE:
+            return load
+        known = [probe.delivered_per_s / probe.load for probe in self._probes if probe.delivered_per_s > 0]
+        return load * known[-1] if known else load
+
+    def _overhead_s(self) -> float:
+        """What a probe takes besides: starting, connecting, running dry; cooling down."""
+        extra = sorted(probe.took_s - probe.length_s - probe.settle_s for probe in self._probes)
+        return max(extra[len(extra) // 2], 0.0) + _COOL_DOWN_S if extra else _COOL_DOWN_S
+
+    def _left_s(self) -> float:
+        return self._plan.budget_s - (self._world.now_s() - self._begin_s)
+
+    def _whole(self, load: float) -> float:
+        return float(max(round(load), 1)) if self._plan.of is Of.USERS else load
+
+    def _record(self, ended: Ending, why: str = "") -> CapacityRecord:
+        plan = self._plan
+        return CapacityRecord(
+            name=plan.name,
+            started_at=plan.started_at,
+            of=plan.of,
+            limits=plan.limits,
+            low=plan.low,
+            high=plan.high,
+            budget_s=plan.budget_s,
+            precision=plan.precision,
+            probes=tuple(self._probes),
+            ended=ended,
+            why=why,
+            window=self._window,
+            target=plan.target,
+            arrivals=plan.arrivals,
+            connections=plan.connections,
+            seed=plan.seed,
+            elapsed_s=self._world.now_s() - self._begin_s,
+            fingerprint=plan.fingerprint,
+            metadata=plan.metadata,
+        )
