@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from paceline.campaign.repeats import MOST_REPEATS
 from paceline.core.errors import ConfigurationError
-from paceline.engine.request import RunRequest, checked_name
+from paceline.engine.request import RunRequest
 from paceline.records.run_record import TestType
 from paceline.store.codec import plain_metadata
 from paceline.sysmon.sampler import checked_pids
 from paceline.targets.operation import Measured
-from paceline.workload.models import MOST_WORKERS, ClosedLoop, FixedIterations, whole_number
+from paceline.workload.models import MOST_SEED, MOST_WORKERS, ClosedLoop, FixedIterations, Workload, whole_number
 
 
 def checked_levels(levels: Iterable[int]) -> tuple[int, ...]:
@@ -31,6 +32,17 @@ def checked_levels(levels: Iterable[int]) -> tuple[int, ...]:
     return checked
 
 
+def checked_seed(seed: int | None, repeats: int) -> int | None:
+    """The seed of an order, or None for one that is drawn.
+
+    Raises:
+        ConfigurationError: it is no whole number from 0 on, or there is no order to draw.
+    """
+    if seed is not None and repeats == 1:
+        raise ConfigurationError("seed is what the order of repeats is drawn from: ask for repeats too")
+    return None if seed is None else whole_number("seed", seed, at_least=0, at_most=MOST_SEED)
+
+
 def level_requests(
     name: str,
     what: Measured,
@@ -39,30 +51,48 @@ def level_requests(
     metadata: Mapping[str, object] | None = None,
     timeout_s: float | None = None,
     target_pids: Sequence[int] = (),
+    repeats: int = 1,
 ) -> list[RunRequest]:
     """A request a level: ``workload`` with that many workers, named ``{name}_concurrency_{level}``.
 
     Raises:
         ConfigurationError: an argument is wrong, or they do not go together.
     """
-    name, plain, pids = checked_name(name), plain_metadata(metadata), checked_pids(target_pids)
+    request = RunRequest(
+        name=name,
+        test_type=TestType.CONCURRENT_LOAD,
+        target=what.target,
+        workload=workload,
+        metadata=plain_metadata(metadata),
+        timeout_s=timeout_s,
+        target_pids=checked_pids(target_pids),
+        setup=what.setup,
+        teardown=what.teardown,
+    )
+    return requests_at(request, levels, repeats)
+
+
+def requests_at(request: RunRequest, levels: Iterable[int], repeats: int = 1) -> list[RunRequest]:
+    """``request`` at each level, each to be made ``repeats`` times.
+
+    Raises:
+        ConfigurationError: a level is none, or what is asked for has no workers to vary.
+    """
     return [
-        RunRequest(
-            name=f"{name}_concurrency_{level}",
-            test_type=TestType.CONCURRENT_LOAD,
-            target=what.target,
-            workload=_at(workload, level),
-            metadata={**plain, "concurrency": level},
-            timeout_s=timeout_s,
-            target_pids=pids,
-            setup=what.setup,
-            teardown=what.teardown,
+        replace(
+            request,
+            name=f"{request.name}_concurrency_{level}",
+            workload=_at(request.workload, level),
+            metadata={**request.metadata, "concurrency": level},
+            repeats=whole_number("repeats", repeats, at_least=1, at_most=MOST_REPEATS),
         )
         for level in checked_levels(levels)
     ]
 
 
-def _at(workload: FixedIterations | ClosedLoop, workers: int) -> FixedIterations | ClosedLoop:
+def _at(workload: Workload, workers: int) -> Workload:
     if isinstance(workload, FixedIterations):
         return FixedIterations(workload.iterations, workload.warmup_iterations, workers)
-    return replace(workload, users=workers)
+    if isinstance(workload, ClosedLoop):
+        return replace(workload, users=workers)
+    raise ConfigurationError("a sweep is over workers of a closed loop: rates and stages say for themselves how much")
