@@ -1,0 +1,128 @@
+# ruff: noqa: T201  # a command: it prints
+"""Open loops on queues behind a real socket: is the mean response what theory says?
+
+``python -m tests.quality.real_queues`` takes ten minutes: 120,000 requests each of an M/D/1 and an M/M/1 at 80 %
+utilisation. With 8,000 the mean of an M/M/1 is within 5 % of its own expectation in 41 % of runs only, whatever
+measures it; with 120,000 in 95 %. So three figures stand side by side: what was measured, with its interval; what
+theory says; and what the queue's own arithmetic made of the requests as they arrived, the truth of that very run. What
+the first has above the third is the network, the parsing and the lateness of both sides.
+"""
+
+import argparse
+import math
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from paceline.core.units import NS_PER_MS
+from paceline.engine.request import RunRequest
+from paceline.engine.runs import run
+from paceline.records.run_record import RunRecord, TestType
+from paceline.records.time_series import TimeSlice
+from paceline.stats.intervals import student_quantile
+from paceline.targets.http import HttpTarget
+from paceline.workload.models import Poisson
+from tests.functional.queue_server import QueueServer, Report, queue_server
+from tests.queues import Service, m_d_1, m_m_c, mean_response_ms
+
+WITHIN = 0.05
+_BLOCKS = 30
+_CONNECTIONS = 200  # of an M/M/1 at 80 % that many wait once in e**45 moments
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One load and what is known of it.
+
+    Attributes:
+        record: what the load generator saw.
+        seen: what the server saw of itself.
+    """
+
+    record: RunRecord
+    seen: Report
+
+    @property
+    def mean_ms(self) -> float:
+        """Of the response times, from when requests were due."""
+        return self.record.latency.moments.mean / NS_PER_MS
+
+    @property
+    def half_width_ms(self) -> float:
+        """Of the 95 % interval of the mean, from the means of thirty stretches: neighbours wait in one queue."""
+        slices = self.record.series.slices
+        blocks = min(_BLOCKS, len(slices))
+        each = len(slices) // blocks
+        means = [_mean_ms(slices[begin : begin + each]) for begin in range(0, each * blocks, each)]
+        return student_quantile(0.975, blocks - 1) * stdev(means) / math.sqrt(blocks)
+
+
+def _mean_ms(slices: tuple[TimeSlice, ...]) -> float:
+    buckets = [((low + high) / 2, count) for piece in slices for low, high, count in piece.histogram.buckets()]
+    return sum(value * count for value, count in buckets) / sum(count for _, count in buckets) / NS_PER_MS
+
+
+def measured(server: QueueServer, service: Service, per_second: float, requests: int, seed: int) -> Measured:
+    """So many requests on ``service``, by a generator in a process of its own."""
+    target = HttpTarget(server.url(service), connections=_CONNECTIONS)
+    load = Poisson(per_second, requests / per_second, seed=seed)
+    run(RunRequest("warm-up", TestType.API_ENDPOINT, target, Poisson(per_second, 2.0, seed=seed + 1)))
+    server.forget(service)
+    asked = RunRequest("queue", TestType.API_ENDPOINT, target, load, own_process=True)
+    return Measured(run(asked).record, server.report(service))
+
+
+def lines(name: str, found: Measured, theory_ms: float) -> Iterator[str]:
+    """What there is to say of one load."""
+    load, seen = found.record.load, found.seen
+    assert load is not None
+    assert load.arrivals is not None
+    off = found.mean_ms / theory_ms - 1
+    yield f"{name}: {found.record.counts.ok:,} of {found.record.counts.attempts:,} requests ok"
+    yield (
+        f"  mean response  {found.mean_ms:8.3f} ms +- {found.half_width_ms:.3f} (95 %); "
+        f"theory {theory_ms:.3f} ms: {off:+.2%}, {'within' if abs(off) <= WITHIN else 'NOT WITHIN'} {WITHIN:.0%}"
+    )
+    chance, above = seen.due_mean_ms / theory_ms - 1, found.mean_ms / seen.due_mean_ms - 1
+    yield (
+        f"  of this run    {seen.due_mean_ms:8.3f} ms by the queue's own arithmetic: {chance:+.2%} off theory; "
+        f"measured {above:+.2%} off that"
+    )
+    yield (
+        f"  lateness       server {seen.late_mean_ms:.3f} ms mean, {seen.late_p99_ms:.3f} p99, "
+        f"{seen.late_max_ms:.1f} max; generator {load.arrivals.generator_lag.moments.mean / NS_PER_MS:.3f} ms mean, "
+        f"{load.arrivals.generator_lag.quantile_ns(0.99) / NS_PER_MS:.3f} p99"
+    )
+
+
+def main() -> int:
+    """Measure, compare, print; 0 where all means are within 5 % of theory."""
+    parser = argparse.ArgumentParser(prog="python -m tests.quality.real_queues")
+    parser.add_argument("--requests", type=int, default=120_000, help="of each queue")
+    parser.add_argument("--mean-ms", type=float, default=2.0, help="of a service time")
+    parser.add_argument("--utilisation", type=float, default=0.8)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    print(f"$ python -m tests.quality.real_queues {' '.join(sys.argv[1:])}".rstrip())
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    print(f"{os.cpu_count()} cores (load {load}), {platform.python_implementation()} {platform.python_version()}")
+    per_second = 1_000 * given.utilisation / given.mean_ms
+    print(f"{given.requests:,} requests, {per_second:g}/s, {given.mean_ms:g} ms of service, seed {given.seed}\n")
+    offs = []
+    with queue_server() as server:
+        for name, service in (("M/D/1", m_d_1(given.mean_ms)), ("M/M/1", m_m_c(1, given.mean_ms, given.seed))):
+            found = measured(server, service, per_second, given.requests, given.seed)
+            theory_ms = mean_response_ms(service, per_second)
+            print("\n".join(lines(name, found, theory_ms)), flush=True)
+            offs.append(abs(found.mean_ms / theory_ms - 1))
+    print(
+        f"\nmean distance from theory {fmean(offs):.2%}; {sum(each <= WITHIN for each in offs)} of {len(offs)} within"
+    )
+    return 0 if max(offs) <= WITHIN else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
