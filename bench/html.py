@@ -19,6 +19,21 @@ _OPENINGS = 7
 # From the beginning of the navigation to the end of the page's own script: filters, sorting and anchors work then.
 _READY = "() => performance.getEntriesByName('paceline-ready')[0].startTime / 1000"
 
+# A wheel turned fast: 1,200 pixels a frame. How long each frame took, in ms.
+_SCROLLED = """
+() => new Promise((done) => {
+  const gaps = []; let last;
+  const step = (now) => {
+    if (last !== undefined) gaps.push(now - last);
+    last = now;
+    const before = scrollY;
+    scrollBy(0, 1200);
+    if (scrollY === before) done(gaps); else requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})
+"""
+
 
 def figures() -> Iterator[Figure]:
     """Results with series: time to render, size, time to open."""
@@ -28,8 +43,14 @@ def figures() -> Iterator[Figure]:
     page = render_html(few)
     size = len(page.encode()) / 1e3
     yield Figure("its size for 100 results", Spread(size, size, size), "kB", at_most=950)
-    for name, text, at_most in (("100", page, 1.0), ("1,000", render_html(many), None)):
+    large = render_html(many)
+    size = len(large.encode()) / 1e3
+    yield Figure("its size for 1,000 results", Spread(size, size, size), "kB", at_most=8_150)
+    for name, text, at_most in (("100", page, 1.0), ("1,000", large, None)):
         yield Figure(f"opened in Chromium, {name} results: until it answers", _openings(text), "s", at_most=at_most)
+    median, longest = _scrolling(large)
+    yield Figure("scrolled from its top to its end, 1,000 results: a frame", median, "ms", at_most=34)
+    yield Figure("  its longest frame", longest, "ms")
 
 
 def _session(count: int) -> Document:
@@ -60,3 +81,15 @@ def _openings(text: str) -> Spread:
             seconds.append(float(tab.evaluate(_READY)))
             tab.close()
     return Spread.of(seconds[1:])
+
+
+def _scrolling(text: str) -> tuple[Spread, Spread]:
+    """The frames of a walk over the whole page as it is opened, three tests of it unfolded: all, and the longest."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        file = Path(folder, "page.html")
+        file.write_text(text)
+        tab = browser.new_page(viewport={"width": 1280, "height": 900})
+        tab.goto(file.as_uri())
+        closed = sorted(tab.evaluate(_SCROLLED))
+        tab.close()
+    return Spread.of(closed), Spread(closed[-1], closed[-1], closed[-1])

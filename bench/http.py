@@ -97,6 +97,10 @@ def rates(bench: Bench) -> Iterator[Line]:
         "wrk, TLS": lambda: wrk(server.tls_url, _CONNECTIONS, _SECONDS, core),
         "HttpTarget": lambda: paceline("closed", bench.closed(), core).seen,
         "awaitable client": lambda: paceline("awaited", bench.closed(), core).seen,
+        "wrk, each answer another": lambda: wrk(f"{server.url}each", _CONNECTIONS, _SECONDS, core),
+        "HttpTarget, each answer another": lambda: (
+            paceline("closed", {**bench.closed(), "url": f"{server.url}each"}, core).seen
+        ),
         "HttpTarget, TLS": lambda: paceline("closed", bench.closed(tls=True), core).seen,
         "HttpTarget, default loop": lambda: paceline("closed", bench.closed(), core, uvloop=False).seen,
         "Locust FastHttpUser": lambda: locust(server.url, _CONNECTIONS, _SECONDS, core),
@@ -104,6 +108,7 @@ def rates(bench: Bench) -> Iterator[Line]:
     rounds, broken = in_turns(sides)
     for measured, reference_name, at_least in (
         ("HttpTarget", "wrk", 0.85),
+        ("HttpTarget, each answer another", "wrk, each answer another", 0.85),
         ("awaitable client", "wrk", 0.70),
         ("awaitable client", "Locust FastHttpUser", 15.0),
         ("HttpTarget, TLS", "wrk, TLS", 0.70),

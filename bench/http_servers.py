@@ -18,6 +18,7 @@ from urllib.request import urlopen
 import psutil
 
 ANSWER_BYTES = 100
+_REQUEST_ID_BYTES = 32  # of nginx's $request_id, another one each time
 _READY_S = 5.0
 _STOP_S = 5.0
 _LOOK_S = 0.02
@@ -50,6 +51,7 @@ http {{
         listen 127.0.0.1:{plain} backlog=16384;
         listen 127.0.0.1:{tls} ssl backlog=16384;
         location / {{ return 200 "{answer}"; }}
+        location /each {{ return 200 "${{request_id}}{rest}"; }}
     }}
     server {{
         listen 127.0.0.1:{status};
@@ -137,6 +139,7 @@ def nginx(core: int) -> Iterator[Nginx]:
             tls=tls,
             status=status,
             answer="x" * ANSWER_BYTES,
+            rest="x" * (ANSWER_BYTES - _REQUEST_ID_BYTES),
         )
         (folder / "nginx.conf").write_text(configuration)
         command = [_program("nginx"), "-p", name, "-e", f"{name}/error.log", "-c", f"{name}/nginx.conf"]

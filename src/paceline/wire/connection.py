@@ -4,7 +4,7 @@ Four fifths of what a request costs is the kernel's; this is the rest, run once 
 connections of a loop share one receive buffer: an answer is looked at and done with before the next one is read,
 and a buffer each would cost two page faults a request. Framing is llhttp's (through httptools), which sees every
 byte; ours is only what it leaves to its caller: answers to HEAD, bodies that end with the connection, heads
-without end.
+without end. An answer that comes again byte for byte is not parsed again (docs/decisions/040).
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import httptools
 
 from paceline.wire import framing
 from paceline.wire.failure import CLOSED, MALFORMED, STATUS, WireError, broken_off
+from paceline.wire.familiar import LOOK_EVERY, Familiar
 from paceline.wire.request import Prepared
 from paceline.wire.tally import Tally
 
@@ -54,17 +55,21 @@ class Connection(asyncio.BufferedProtocol):
     Attributes:
         usable: whether another request can be sent.
         status: of the latest answer.
-        kept: the bytes of the latest answer if :attr:`keeps`, else None.
+        kept: the bytes of the latest answer, if they are to be kept; None before it came.
     """
 
     __slots__ = (
         "_answers",
+        "_at_start",
+        "_begins_with",
         "_buffer",
         "_early",
+        "_familiar",
         "_first_s",
         "_head",
         "_head_done",
         "_keep_alive",
+        "_keeps",
         "_now_s",
         "_parser",
         "_request",
@@ -81,19 +86,30 @@ class Connection(asyncio.BufferedProtocol):
     )
 
     def __init__(
-        self, peer: Peer, tally: Tally, now_s: Callable[[], float], buffer: memoryview, *, keeps: bool = False
+        self,
+        peer: Peer,
+        tally: Tally,
+        now_s: Callable[[], float],
+        buffer: memoryview,
+        *,
+        keeps: bool = False,
+        familiar: Familiar | None = None,
     ) -> None:
         self.peer = peer
-        self.kept: bytearray | None = bytearray() if keeps else None
+        self.kept: bytes | bytearray | None = None
+        self._keeps = keeps
         self.status = 0
         self.usable = False
         self._tally = tally
         self._now_s = now_s
         self._buffer = buffer
+        self._begins_with: Callable[[bytes], bool] = cast("bytearray", buffer.obj).startswith
+        self._familiar = familiar or Familiar()
+        self._at_start = False
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        # What looks at received bytes: for nearly all connections, the parser itself.
-        self._take: Callable[[memoryview], object] = self._parser.feed_data if not keeps else self._take_and_keep
+        # What looks at received bytes: for nearly all requests, the parser itself.
+        self._take: Callable[[memoryview], object] = self._parser.feed_data
         # Called by the event loop for each read. A look-up in C costs a third of a method that returns an attribute.
         self.get_buffer = defaultdict(lambda: buffer).__getitem__  # type: ignore[method-assign,assignment]
         self._request: Prepared | None = None
@@ -120,15 +136,15 @@ class Connection(asyncio.BufferedProtocol):
         """Send a request; :attr:`peer` is told how it ended, never before this has returned."""
         self._request = request
         data = request.data
-        self._tally.sent_bytes += len(data)
-        if self.kept is not None:
-            self.kept = bytearray()
-        elif request.is_head:
+        nbytes = len(data)
+        self._tally.sent_bytes += nbytes
+        if request.is_head:
             self._take = self._take_head
+            self._at_start = False  # the same bytes may be the half of an answer to GET, and the whole of one to HEAD
         assert self._transport is not None
         self._transport.write(data)
         # What the socket does not take at once stays with the transport for a while.
-        self._early = len(data) > _TAKEN_AT_ONCE
+        self._early = nbytes > _TAKEN_AT_ONCE
 
     # Receiving.
 
@@ -140,22 +156,40 @@ class Connection(asyncio.BufferedProtocol):
         if self._request is None:
             self._unasked()
             return
-        self._tally.received_bytes += nbytes
+        tally = self._tally
+        tally.received_bytes += nbytes
+        if self._at_start and self._first_s is None and not self._early:
+            familiar = self._familiar
+            known = familiar.answer
+            begins_with = self._begins_with
+            if nbytes == len(known) and begins_with(known):
+                self._request = None
+                familiar.look_at = LOOK_EVERY
+                self.kept = known
+                self.status = status = familiar.status
+                tally.statuses[status] += 1
+                self.peer.answered(now_s, None)
+                return
+        chunk = self._buffer[:nbytes]
+        if self._keeps:
+            if self._first_s is None:
+                self.kept = bytearray(chunk)
+            else:
+                self._keep(chunk)
         try:
-            take(self._buffer[:nbytes])
+            take(chunk)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._malformed(self._why(error))
             return
         except WireError as error:
             self._malformed(error.message)
             return
-        if not self._answers:
+        if self._answers == 1:
+            self._complete(now_s, nbytes)
+        elif not self._answers:
             self._incomplete(nbytes, now_s)
-            return
-        if self._answers > 1:
+        else:
             self._malformed("more than one answer came to one request")
-            return
-        self._complete(now_s)
 
     def on_message_complete(self) -> None:
         """Called by the parser at the end of each answer, also of interim ones. At 101 it stops by itself."""
@@ -166,7 +200,7 @@ class Connection(asyncio.BufferedProtocol):
         self._keep_alive = self._parser.should_keep_alive()
         self._answers += 1
 
-    def _complete(self, now_s: float) -> None:
+    def _complete(self, now_s: float, nbytes: int) -> None:
         if not self._reused:
             self._reused = True
             if not self._head_done and not framing.begins_like_http(self._head + bytes(self._buffer[: framing.ENOUGH])):
@@ -186,20 +220,38 @@ class Connection(asyncio.BufferedProtocol):
             self._first_s = None
             self._head = b""
             self._head_done = False
+            self._at_start = False
+        else:
+            # After another answer than the known one it is not certain where the parser stands.
+            familiar = self._familiar
+            familiar.unknown += 1
+            maybe = nbytes == len(familiar.answer) or familiar.unknown >= familiar.look_at
+            self._at_start = maybe and self._is_known(nbytes)
         status = self.status
         if not self._keep_alive:
             self._tally.closed_by_server += 1
             self.abort()
         if _FIRST_FINAL <= status < _FIRST_ERROR:
-            statuses = self._tally.statuses
-            statuses[status] = statuses.get(status, 0) + 1
+            self._tally.statuses[status] += 1
             self.peer.answered(now_s, first_s)
         else:
             self._not_ok(status, first_s)
 
+    def _is_known(self, nbytes: int) -> bool:
+        """Whether the answer that was parsed is the known one, or is so from now on."""
+        familiar = self._familiar
+        known = familiar.answer
+        if nbytes == len(known) and self._begins_with(known):
+            return True
+        return familiar.unknown >= familiar.look_at and familiar.look(self._buffer[:nbytes], self.status)
+
+    def _parse_anew(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._take = self._parser.feed_data
+
     def _not_ok(self, status: int, first_s: float | None) -> None:
         if status in _ERRORS:
-            self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+            self._tally.statuses[status] += 1
             self.peer.failed(WireError(STATUS, f"HTTP {status}"), first_s)
         else:
             self.abort()
@@ -225,14 +277,9 @@ class Connection(asyncio.BufferedProtocol):
         elif len(self._head) > framing.MOST_HEAD_BYTES:
             self._malformed(framing.TOO_LONG)
 
-    def _take_and_keep(self, chunk: memoryview) -> None:
-        assert self.kept is not None
-        assert self._request is not None
+    def _keep(self, chunk: memoryview) -> None:
+        assert isinstance(self.kept, bytearray)
         self.kept += chunk
-        if self._request.is_head:
-            self._take_head(chunk)
-        else:
-            self._parser.feed_data(chunk)
 
     def _take_head(self, chunk: memoryview) -> None:
         """An answer to HEAD ends with its head, whatever that says of a body."""
@@ -243,13 +290,11 @@ class Connection(asyncio.BufferedProtocol):
         if answer is None:
             self._head = came
             return
-        self._parser = httptools.HttpResponseParser(self)
+        self._parse_anew()
         self._parser.feed_data(answer)
         if not self._answers:
             self.on_message_complete()  # a length is named, but no body follows
-        self._parser = httptools.HttpResponseParser(self)
-        if self.kept is None:
-            self._take = self._parser.feed_data
+        self._parse_anew()
 
     # Ends.
 
@@ -316,7 +361,7 @@ class Connection(asyncio.BufferedProtocol):
         """An answer without a length ends with its connection."""
         status = self.status = self._parser.get_status_code()
         if _FIRST_FINAL <= status < _FIRST_ERROR:
-            self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+            self._tally.statuses[status] += 1
             self.peer.answered(self._now_s(), self._first_s)
         else:
             self._not_ok(status, self._first_s)

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, cast
 from paceline.wire.connection import BUFFER_BYTES, Connection, Peer
 from paceline.wire.endpoint import Endpoint
 from paceline.wire.failure import CLOSED, TIMEOUT, WireError, failure_of
+from paceline.wire.familiar import Familiar
 from paceline.wire.tally import Tally, nanoseconds
 
 _Address = tuple[int, tuple[Any, ...] | str]  # family, and what connect() takes
@@ -56,6 +57,7 @@ class Dialer:
         self._now_s = now_s
         self._addresses: list[_Address] = []
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
+        self._familiar = Familiar()
         self.tally = tally
 
     async def dial(self, peer: Peer, *, keeps: bool = False, again: bool = False) -> Connection:
@@ -64,7 +66,7 @@ class Dialer:
         Raises:
             WireError: there is none; its kind says why.
         """
-        connection = Connection(peer, self.tally, self._now_s, self.buffer, keeps=keeps)
+        connection = Connection(peer, self.tally, self._now_s, self.buffer, keeps=keeps, familiar=self._familiar)
         await self.open(connection, again=again)
         return connection
 

@@ -1,5 +1,6 @@
 """Counts of what went over the connections of one event loop."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 from paceline.core.units import NS_PER_S
@@ -20,7 +21,7 @@ class Tally:
 
     sent_bytes: int = 0
     received_bytes: int = 0
-    statuses: dict[int, int] = field(default_factory=dict)
+    statuses: defaultdict[int, int] = field(default_factory=lambda: defaultdict(int))
     connections: int = 0
     reopened: int = 0
     closed_by_server: int = 0

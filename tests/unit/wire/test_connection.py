@@ -4,13 +4,14 @@ import ssl
 
 import h11
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from paceline.wire import connection as module
 from paceline.wire.failure import CLOSED, MALFORMED, RESET, STATUS, TLS
 from paceline.wire.framing import MOST_HEAD_BYTES
 from paceline.wire.request import Prepared
+from tests.examples import thorough
 from tests.unit.wire.wires import (
     GET,
     HEAD,
@@ -524,7 +525,7 @@ TOLERATED = (
 
 
 @given(answers, st.lists(st.integers(0, 200), max_size=4), st.sampled_from(["closes", "resets"]))
-@settings(max_examples=1_500)
+@thorough(1_500)
 @example((b"HTTP/1.1 200 OK\r\n\r\n" * 3, GET), [], "closes")
 @example((b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 ", GET), [], "closes")
 @example((b"HTTP/1.1 200 \x00\r\nContent-Length: 0\r\n\r\n", GET), [], "closes")
@@ -555,7 +556,7 @@ def test_whatever_comes_ends_once_and_ok_only_if_h11_agrees(
 
 
 @given(answers, st.lists(st.integers(0, 200), max_size=4))
-@settings(max_examples=500)
+@thorough(500)
 def test_where_it_is_cut_does_not_change_a_refusal(answer: tuple[bytes, Prepared], places: list[int]) -> None:
     """An answer ok in one read is ok in several; one refused is not ok in any, unless for what came after it."""
     data, request = answer

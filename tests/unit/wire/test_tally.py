@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import pytest
 
 from paceline.records.latency import Latency
@@ -10,7 +12,7 @@ def filled() -> Tally:
     return Tally(
         sent_bytes=10,
         received_bytes=20,
-        statuses={503: 1, 200: 3},
+        statuses=defaultdict(int, {503: 1, 200: 3}),
         connections=4,
         reopened=5,
         closed_by_server=6,
@@ -51,7 +53,7 @@ def test_what_is_opened_for_the_first_time_is_no_reconnect() -> None:
 
 
 def test_the_answers_on_the_way_of_redirects_are_not_counted() -> None:
-    tally = Tally(statuses={200: 1, 302: 2})
+    tally = Tally(statuses=defaultdict(int, {200: 1, 302: 2}))
     tally.followed(302)
     assert tally.statuses == {200: 1, 302: 1}
     tally.followed(302)
