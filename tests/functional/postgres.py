@@ -68,7 +68,11 @@ class Postgres:
         (self._data / "postmaster.pid").unlink(missing_ok=True)  # of one that was killed
         with (self.folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [*map(str, command), "-c", "max_connections=30"], cwd=self.folder, stdout=log, stderr=log, **self._who
+                [*map(str, command), "-c", "max_connections=30", "-c", "shared_preload_libraries=pg_stat_statements"],
+                cwd=self.folder,
+                stdout=log,
+                stderr=log,
+                **self._who,
             )
         self._server = server
         wait_for(lambda: "ready" in self._status() or server.poll() is not None)

@@ -3,10 +3,11 @@
 import json
 import sqlite3
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.functional import commands
 
 pytestmark = pytest.mark.real
 
@@ -29,8 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", "sql", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return commands.paceline(folder, "sql", *arguments)
 
 
 URL = "sqlite:///shop.db"
@@ -55,6 +55,8 @@ NOW = ("-d", "100ms", "-w", "0", "-c", "1")  # two threads would share an interp
         (4, (URL, READ), "asks for :id"),
         (4, (URL, READ, "-p", "id"), "--param takes NAME=VALUE"),
         (4, (URL, READ, "-p", "id=zipf:9-1"), "ends before it begins"),
+        (4, (URL, READ, "-p", "id=zipf:0-0"), "write id=0 for that"),
+        (4, (URL, READ, "-p", "id=7", "--timeout", "0s"), "--timeout"),
         (4, (URL, "SELECT * FROM nowhere"), "no such table"),
         (4, (URL, "DELETE FROM orders"), "--allow-destructive"),
         (4, ("foo://me:s3cretword@h/d", "SELECT 1"), "nobody knows the database"),

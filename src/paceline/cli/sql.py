@@ -8,6 +8,7 @@ from paceline.cli.load_options import DEFAULT_CONNECTIONS, LoadOptions, load_opt
 from paceline.cli.measuring import measure
 from paceline.cli.options import OutputOptions, output_options
 from paceline.cli.sql_options import StatementOptions, statement_options
+from paceline.cli.sweep_options import SweepOptions, sweep_options
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.workload.models import has_arrivals
@@ -19,6 +20,7 @@ from paceline.workload.models import has_arrivals
 @click.option(
     "-c", "--connections", type=int, help=f"Workers, each with its connection.  [default: {DEFAULT_CONNECTIONS}]"
 )
+@sweep_options
 @load_options
 @statement_options
 @output_options
@@ -26,6 +28,7 @@ def command(
     url: str,
     query: str | None,
     connections: int | None,
+    sweep: SweepOptions,
     load: LoadOptions,
     statement: StatementOptions,
     thresholds: tuple[str, ...],
@@ -46,6 +49,7 @@ def command(
     6 the run supports no verdict.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
+    sweep.check("--connections", connections)
     workload = load.workload(connections)
     target = statement.target(url, query, load.seed, connections if has_arrivals(workload) else None)
     run = load_request(
@@ -55,11 +59,14 @@ def command(
         {},
         warmup_s=load.warmup_or_default_s,
         target_pids=load.target_pids,
+        processes=load.processes,
+        cluster=load.where,
     )
+    requests = sweep.requests(run)
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         progress.announce(f"{target.text}: connecting and warming up")
-        framework.run(run, threshold)
+        sweep.run(framework, progress, requests, threshold, load.seed)
 
     return measure(output, work)

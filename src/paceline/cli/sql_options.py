@@ -34,6 +34,7 @@ class StatementOptions:
     isolation: str | None
     pool: int | None
     pool_timeout_s: float
+    timeout_s: float
     retries: int
     allow_destructive: bool
 
@@ -61,6 +62,7 @@ class StatementOptions:
             isolation=self.isolation,
             pool=connections if self.pool is None else self.pool,
             pool_timeout_s=self.pool_timeout_s,
+            timeout_s=self.timeout_s,
             retries=self.retries,
             allow_destructive=self.allow_destructive,
             seed=seed,
@@ -71,7 +73,7 @@ def parameter(text: str) -> tuple[str, Any]:
     """``id=7`` as a name and its value; ``id=zipf:1-1000`` as a name and what it is drawn from.
 
     Raises:
-        ConfigurationError: it has no name, or a range is empty.
+        ConfigurationError: it has no name, or a range has nothing to draw from.
     """
     name, equals, value = text.partition("=")
     if not equals or not name.strip().isidentifier():
@@ -81,6 +83,8 @@ def parameter(text: str) -> tuple[str, Any]:
         first, last = int(match["first"]), int(match["last"])
         if last < first:
             raise ConfigurationError(f"--param {text}: the range ends before it begins")
+        if last == first:  # mostly a 0 too few: nothing would be drawn
+            raise ConfigurationError(f"--param {text}: the range has one value; write {name.strip()}={first} for that")
         return name.strip(), Drawn(PATTERNS[match["kind"]](last - first + 1), first)
     if value.startswith(_TEXT):
         return name.strip(), value.removeprefix(_TEXT)
@@ -114,6 +118,10 @@ def statement_options(command: _Command) -> _Command:
         click.option(
             "--pool-timeout", "pool_timeout_s", callback=duration, default="30s", show_default=True, metavar="TIME",
             help="How long to wait for a free one.",
+        ),
+        click.option(
+            "--timeout", "timeout_s", callback=duration, default="60s", show_default=True, metavar="TIME",
+            help="How long a statement may take; then the attempt is a timeout.",
         ),
         click.option(
             "--retries", type=int, default=0, show_default=True, metavar="N",

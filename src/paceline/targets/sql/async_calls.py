@@ -7,8 +7,9 @@ from typing import Any
 from paceline.core.errors import AttemptFailed, MeasurementError
 from paceline.targets.sql import counters
 from paceline.targets.sql.doors import ASYNCPG, AsyncDoor, GreenletControl, acursor, could_not_connect
-from paceline.targets.sql.failures import LOST, RETRIED, failure
+from paceline.targets.sql.failures import LOST, RETRIED, TIMEOUT, failure
 from paceline.targets.sql.jobs import Job
+from paceline.targets.sql.limit import LoopLimit
 from paceline.targets.sql.place import Place, known_by
 from paceline.targets.sql.placeholders import Arguments
 from paceline.targets.sql.pool import AsyncPool
@@ -39,6 +40,8 @@ class AsyncSqlCalls(SqlRun):
         free = self._pool.free
         connection = free.pop() if free else await self._pool.wait()
         taken = now()
+        limit, key = self._limit, id(connection)
+        limit.under_way[key] = (taken, connection)
         left = self._retries
         # What may be repeated is kept apart until it is known whether it was.
         executions: list[float] = [] if left else self._notes.executions
@@ -49,7 +52,10 @@ class AsyncSqlCalls(SqlRun):
                     ending, ended = await attempt(connection, job, executions)
                 except Exception as error:
                     failed = failure(error, self._secrets)
-                    if not await self._cleared(connection, failed.kind):
+                    if limit.has_cut(connection) and failed.kind != TIMEOUT:
+                        failed = limit.late()
+                        await self._discard(connection, lost=True)
+                    elif not await self._cleared(connection, failed.kind):
                         await self._discard(connection, lost=True)
                     elif failed.kind in RETRIED and left:
                         left -= 1
@@ -63,6 +69,7 @@ class AsyncSqlCalls(SqlRun):
                     raise
                 break
         finally:
+            limit.under_way.pop(key, None)
             if self._retries:
                 self._notes.executions.extend(executions)
         self._notes.attempts.extend((began, taken, ending, ended))
@@ -71,8 +78,10 @@ class AsyncSqlCalls(SqlRun):
     async def _executed(self, connection: Any, job: Job, executions: list[float]) -> tuple[float, float]:  # noqa: ANN401
         """Execute what needs no transaction; when its end began and was over: never."""
         now, note, execute = self._now_s, executions.extend, self._execute
+        under_way, key = self._limit.under_way, id(connection)
         for number, sql, arguments, nth in job:
             began = now()
+            under_way[key] = (began, connection)
             try:
                 executed, fetched, rows, affected = await execute(connection, sql, arguments)
             except Exception:
@@ -87,6 +96,7 @@ class AsyncSqlCalls(SqlRun):
             await self._door.run(connection, self._begins)
         await self._executed(connection, job, executions)
         ending = self._now_s()
+        self._limit.under_way[id(connection)] = (ending, connection)
         await self._door.end(connection, commit=self._commit)
         return ending, self._now_s()
 
@@ -127,6 +137,7 @@ class AsyncSqlCalls(SqlRun):
             return False
         if self._plain and self._door.explicit:
             return True
+        self._limit.under_way[id(connection)] = (self._now_s(), connection)
         try:
             if getattr(connection, "in_transaction", True) is not False:
                 await self._door.end(connection, commit=False)
@@ -158,7 +169,8 @@ class AsyncSqlCalls(SqlRun):
             first = await self._first_of(place)
             place = known_by(place, first)
         self._know(place)
-        self._door = AsyncDoor(place, self._settings(place))
+        self._limit = LoopLimit(self.target.timeout_s, place.family, self._now_s)
+        self._door = AsyncDoor(place, self._settings(place), self._limit)
         self._pool = AsyncPool(self._open, self._size, self.target.pool_timeout_s)
         self._gives_rows: dict[str, bool] = {}
         self._execute: Callable[[Any, str, Arguments], Awaitable[_Timed]] = (
@@ -201,6 +213,7 @@ class AsyncSqlCalls(SqlRun):
         """Close all connections but those that an attempt still uses."""
         while self._pool.free:
             await self._door.close(self._pool.free.pop())
+        self._limit.stop()
 
     async def begin(self) -> None:
         """The window opens."""

@@ -5,8 +5,9 @@ from typing import Any
 from paceline.core.errors import AttemptFailed, MeasurementError
 from paceline.targets.sql import counters
 from paceline.targets.sql.doors import Door, SyncControl, could_not_connect
-from paceline.targets.sql.failures import LOST, RETRIED, failure
+from paceline.targets.sql.failures import LOST, RETRIED, TIMEOUT, failure
 from paceline.targets.sql.jobs import Job
+from paceline.targets.sql.limit import ThreadLimit
 from paceline.targets.sql.place import Place, known_by
 from paceline.targets.sql.pool import Pool
 from paceline.targets.sql.run import SqlRun
@@ -29,6 +30,8 @@ class SqlCalls(SqlRun):
         except IndexError:
             connection = self._pool.wait()
         taken = now()
+        limit, key = self._limit, id(connection)
+        limit.under_way[key] = (taken, connection)
         left = self._retries
         # What may be repeated is kept apart until it is known whether it was.
         executions: list[float] = [] if left else self._notes.executions
@@ -38,7 +41,10 @@ class SqlCalls(SqlRun):
                     ending, ended = (self._executed if self._plain else self._transacted)(connection, job, executions)
                 except Exception as error:
                     failed = failure(error, self._secrets)
-                    if not self._cleared(connection, failed.kind):
+                    if limit.has_cut(connection) and failed.kind != TIMEOUT:
+                        failed = limit.late()
+                        self._discard(connection, lost=True)
+                    elif not self._cleared(connection, failed.kind):
                         self._discard(connection, lost=True)
                     elif failed.kind in RETRIED and left:
                         left -= 1
@@ -52,6 +58,7 @@ class SqlCalls(SqlRun):
                     raise
                 break
         finally:
+            limit.under_way.pop(key, None)
             if self._retries:
                 self._notes.executions.extend(executions)
         self._notes.attempts.extend((began, taken, ending, ended))
@@ -60,8 +67,10 @@ class SqlCalls(SqlRun):
     def _executed(self, connection: Any, job: Job, executions: list[float]) -> tuple[float, float]:  # noqa: ANN401
         """Execute what needs no transaction; when its end began and was over: never."""
         now, note = self._now_s, executions.extend
+        under_way, key = self._limit.under_way, id(connection)
         for number, sql, arguments, nth in job:
             began = now()
+            under_way[key] = (began, connection)
             try:
                 cursor = connection.cursor()
                 if arguments is None:
@@ -87,6 +96,7 @@ class SqlCalls(SqlRun):
             self._door.run(connection, self._begins)
         self._executed(connection, job, executions)
         ending = self._now_s()
+        self._limit.under_way[id(connection)] = (ending, connection)
         self._door.end(connection, commit=self._commit)
         return ending, self._now_s()
 
@@ -96,6 +106,7 @@ class SqlCalls(SqlRun):
             return False
         if self._plain and self._door.explicit:
             return True
+        self._limit.under_way[id(connection)] = (self._now_s(), connection)
         try:
             if not self._in_transaction_ended_by_server(connection):
                 self._door.end(connection, commit=False)
@@ -130,7 +141,8 @@ class SqlCalls(SqlRun):
             first = self._first_of(place)
             place = known_by(place, first)
         self._know(place)
-        self._door = Door(place, self._settings(place))
+        self._limit = ThreadLimit(self.target.timeout_s, place.family, self._now_s)
+        self._door = Door(place, self._settings(place), self._limit)
         self._pool = Pool(self._open, self._size, self.target.pool_timeout_s)
         try:
             if first is not None:
@@ -172,6 +184,7 @@ class SqlCalls(SqlRun):
             if self._place.shared:
                 self._door.restore(connection)
             self._door.close(connection)
+        self._limit.stop()
 
     def begin(self) -> None:
         """The window opens."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from paceline.targets.sql.failures import LOST, failure
+from paceline.targets.sql.limit import Limit
 from paceline.targets.sql.place import Place
 from paceline.targets.sql.placeholders import Arguments
 
@@ -38,13 +39,15 @@ class Door:
     Args:
         place: the database.
         settings: executed on each new connection.
+        limit: looks after what is executed outside attempts.
 
     Attributes:
         explicit: whether transactions begin by a statement of ours.
     """
 
-    def __init__(self, place: Place, settings: Sequence[str]) -> None:
+    def __init__(self, place: Place, settings: Sequence[str], limit: Limit) -> None:
         self.place = place
+        self.limit = limit
         self._settings = settings
         self.explicit = bool(place.family.begins)
 
@@ -58,7 +61,8 @@ class Door:
             if self.explicit:
                 _autocommit(connection)
             for statement in self._settings:
-                self.run(connection, statement)
+                with self.limit.watching(connection):
+                    self.run(connection, statement)
         except Exception as error:
             self.close(connection)
             raise failure(error, self.place.secrets) from error
@@ -112,6 +116,10 @@ class SyncControl:
 
     def query(self, sql: str, arguments: Arguments = None) -> Rows:
         """Execute and fetch."""
+        with self._door.limit.watching(self._connection):
+            return self._queried(sql, arguments)
+
+    def _queried(self, sql: str, arguments: Arguments) -> Rows:
         cursor = self._connection.cursor()
         try:
             cursor.execute(*((sql,) if arguments is None else (sql, arguments)))
@@ -132,8 +140,9 @@ class SyncControl:
 class AsyncDoor:
     """The way to one database through an asynchronous driver."""
 
-    def __init__(self, place: Place, settings: Sequence[str]) -> None:
+    def __init__(self, place: Place, settings: Sequence[str], limit: Limit) -> None:
         self.place = place
+        self.limit = limit
         self._settings = settings
         self.explicit = bool(place.family.begins)
 
@@ -147,7 +156,8 @@ class AsyncDoor:
             if self.explicit:
                 await _aautocommit(connection)
             for statement in self._settings:
-                await self.run(connection, statement)
+                with self.limit.watching(connection):
+                    await self.run(connection, statement)
         except Exception as error:
             await self.close(connection)
             raise failure(error, self.place.secrets) from error
@@ -212,7 +222,8 @@ class GreenletControl:
 
     def query(self, sql: str, arguments: Arguments = None) -> Rows:
         """Execute and fetch."""
-        return _awaited(self._door.query(self._connection, sql, arguments))  # type: ignore[no-any-return]
+        with self._door.limit.watching(self._connection):
+            return _awaited(self._door.query(self._connection, sql, arguments))  # type: ignore[no-any-return]
 
     def begin(self) -> None:
         """Begin, where the driver does not."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from paceline.core.errors import AttemptFailed
+from paceline.core.errors import AttemptFailed, AttemptTimedOut
 from paceline.core.redaction import HIDDEN, redact
 
 DEADLOCK = "deadlock"
@@ -12,7 +12,8 @@ LOST = "lost connection"
 CONSTRAINT = "constraint violated"
 SYNTAX = "statement refused"
 READ_ONLY = "read-only"
-TIMEOUT = "statement timeout"
+TIMEOUT = "timeout"
+CANCELLED = "statement cancelled"
 FULL = "too many connections"
 POOL = "no free connection"
 OTHER = "database error"
@@ -24,7 +25,7 @@ _STATES = {
     "40P01": DEADLOCK,
     "40001": SERIALIZATION,
     "55P03": LOCK_TIMEOUT,
-    "57014": TIMEOUT,
+    "57014": TIMEOUT,  # also of pg_cancel_backend(): only the text tells, in the server's language
     "57P01": LOST,
     "57P02": LOST,
     "57P03": LOST,
@@ -45,7 +46,8 @@ _NUMBERS = {
     CONSTRAINT: (1048, 1062, 1364, 1406, 1451, 1452, 1557, 3819, 4025),
     SYNTAX: (1054, 1064, 1103, 1136, 1142, 1146, 1149, 1305),
     READ_ONLY: (1290, 1792, 1836),
-    TIMEOUT: (1317, 1969, 3024),
+    CANCELLED: (1317,),
+    TIMEOUT: (1969, 3024),
     FULL: (1040, 1203),
 }
 _BY_NUMBER = {number: kind for kind, numbers in _NUMBERS.items() for number in numbers}
@@ -67,15 +69,15 @@ def kind_of_error(error: BaseException) -> str:
     """The name of what ``error``, of any driver, says."""
     if isinstance(error, AttemptFailed):
         return error.kind
+    number = error.args[0] if error.args else None
+    if isinstance(number, int) and number in _BY_NUMBER:  # tells more than MySQL's state: HY000 is a lock timeout, too
+        return _BY_NUMBER[number]
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     if isinstance(state, str) and len(state) == 5:  # noqa: PLR2004  # an SQLSTATE
         return _STATES.get(state) or _STATES.get(state[:2], OTHER)
     name = getattr(error, "sqlite_errorname", None)
     if isinstance(name, str):
         return next((kind for beginning, kind in _SQLITE.items() if name.startswith(beginning)), OTHER)
-    number = error.args[0] if error.args else None
-    if isinstance(number, int) and number in _BY_NUMBER:
-        return _BY_NUMBER[number]
     if isinstance(error, ConnectionError | EOFError) or (number == 0 and type(error).__name__ == "InterfaceError"):
         return LOST
     text = str(error).lower()
@@ -105,4 +107,5 @@ def failure(error: BaseException, secrets: Iterable[str] = ()) -> AttemptFailed:
     """``error`` as what an attempt failed by."""
     if isinstance(error, AttemptFailed):
         return error
-    return AttemptFailed(kind_of_error(error), message_of(error, secrets))
+    kind, message = kind_of_error(error), message_of(error, secrets)
+    return AttemptTimedOut(message) if kind == TIMEOUT else AttemptFailed(kind, message)

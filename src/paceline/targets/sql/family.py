@@ -1,11 +1,16 @@
 """What differs between databases: how a transaction begins, what an isolation level is set by, what only reads."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paceline.core.errors import ConfigurationError
+from paceline.core.units import NS_PER_MS, NS_PER_S
 
 LEVELS = ("READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE")
+
+_MS_PER_S = NS_PER_S // NS_PER_MS
+_MOST_MS = 2**31 - 1  # PostgreSQL's
 
 LOCK_S = 30  # PostgreSQL waits for ever, MySQL for a table a year: neither a trial nor a run would end
 
@@ -23,6 +28,8 @@ class Family:
         backslashes: whether a text may hold a quote behind one.
         defines_at_once: whether CREATE and the like cannot be rolled back.
         version: asks for it.
+        ends_late: keeps a session from executing a statement for more than ``{s}`` seconds or ``{ms}`` milliseconds,
+            where nobody set less; empty where the server cannot.
         waits: keeps a session from waiting for a lock for more than :data:`LOCK_S`, where nobody set less.
     """
 
@@ -35,6 +42,12 @@ class Family:
     defines_at_once: bool = False
     version: str = ""
     waits: str = ""
+    ends_late: str = ""
+
+    def limit(self, timeout_s: float) -> str:
+        """The statement that limits others to ``timeout_s``; empty where there is none."""
+        milliseconds = min(math.ceil(timeout_s * _MS_PER_S), _MOST_MS)
+        return self.ends_late.format(ms=milliseconds, s=milliseconds / _MS_PER_S)
 
     def isolation(self, level: str) -> str:
         """The statement that sets it.
@@ -58,6 +71,8 @@ POSTGRESQL = Family(
     levels=LEVELS,
     version="SHOW server_version",
     waits=f"SELECT set_config('lock_timeout', '{LOCK_S}s', false) WHERE current_setting('lock_timeout') = '0'",
+    ends_late="SELECT set_config('statement_timeout', '{ms}', false) FROM pg_settings "
+    "WHERE name = 'statement_timeout' AND (setting = '0' OR CAST(setting AS int) > {ms})",
 )
 MYSQL = Family(
     name="mysql",
@@ -70,6 +85,11 @@ MYSQL = Family(
     version="SELECT version()",
     waits=f"SET SESSION lock_wait_timeout = LEAST(@@SESSION.lock_wait_timeout, {LOCK_S}), "
     f"SESSION innodb_lock_wait_timeout = LEAST(@@SESSION.innodb_lock_wait_timeout, {LOCK_S})",
+    # Of these comments MariaDB executes the first and MySQL the second, which it keeps to for SELECT alone.
+    ends_late="SET /*M!100101 SESSION max_statement_time = "
+    "IF(@@SESSION.max_statement_time > 0, LEAST(@@SESSION.max_statement_time, {s}), {s}) */"
+    "/*!50708 SESSION max_execution_time = "
+    "IF(@@SESSION.max_execution_time > 0, LEAST(@@SESSION.max_execution_time, {ms}), {ms}) */",
 )
 SQLITE = Family(
     name="sqlite",

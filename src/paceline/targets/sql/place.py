@@ -1,6 +1,7 @@
 """Where a database is and how it is reached: a URL or an engine of SQLAlchemy's, or a function that connects."""
 
 import inspect
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
 from paceline.targets.sql.family import ANY, SQLITE, Family, of_dialect, of_module
+from paceline.targets.sql.limit import GRACE_S
 from paceline.targets.sql.placeholders import DOLLAR, QMARK, STYLES
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ _CONNECT_TIMEOUT = {
     "mysqldb": "connect_timeout",
     "aiomysql": "connect_timeout",
 }
+# Drivers of MySQL stop their clock when they have the socket: a frozen server's greeting has no limit but this one.
+_READ_TIMEOUTS = {"pymysql": ("read_timeout", "write_timeout"), "mysqldb": ("read_timeout", "write_timeout")}
 CONNECT_S = 10  # a server that drops packets would keep setup for two minutes
 
 
@@ -74,16 +78,16 @@ class Place:
             )
 
 
-def place_of(where: object) -> Place:
-    """The database at ``where``.
+def place_of(where: object, timeout_s: float) -> Place:
+    """The database at ``where``, whose statements may take ``timeout_s``.
 
     Raises:
         ConfigurationError: it is none, or its driver is not installed; the message has no credentials.
     """
     if isinstance(where, str):
-        return _of_url(_url(where))
+        return _of_url(_url(where), timeout_s)
     if _is_of(where, "sqlalchemy.engine.url", "URL"):
-        return _of_url(where)  # type: ignore[arg-type]  # asked for just now
+        return _of_url(where, timeout_s)  # type: ignore[arg-type]  # asked for just now
     if _is_of(where, "sqlalchemy.engine.base", "Engine"):
         return _of_engine(where, where)  # type: ignore[arg-type]  # likewise
     if _is_of(where, "sqlalchemy.ext.asyncio.engine", "AsyncEngine"):
@@ -118,7 +122,7 @@ def _url(text: str) -> "URL":
     )
 
 
-def _of_url(url: "URL") -> Place:
+def _of_url(url: "URL", timeout_s: float) -> Place:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
@@ -128,7 +132,7 @@ def _of_url(url: "URL") -> Place:
     shown = _shown(url)
     try:
         dialect = url.get_dialect()
-        options = {} if "connect_timeout" in url.query else _connect_options(dialect.driver)
+        options = {name: limit for name, limit in _options(dialect.driver, timeout_s).items() if name not in url.query}
         if dialect.is_async:
             from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -152,9 +156,13 @@ def _not_installed(driver: str, error: ModuleNotFoundError) -> ConfigurationErro
     return ConfigurationError(f"url: the driver of {driver} is not installed: pip install '{package}'")
 
 
-def _connect_options(driver: str) -> dict[str, Any]:
-    option = next((name for beginning, name in _CONNECT_TIMEOUT.items() if driver.startswith(beginning)), None)
-    return {} if option is None else {option: CONNECT_S}
+def _options(driver: str, timeout_s: float) -> dict[str, float]:
+    """Limits that the driver itself keeps to."""
+    connecting = next((name for beginning, name in _CONNECT_TIMEOUT.items() if driver.startswith(beginning)), None)
+    options: dict[str, float] = {} if connecting is None else {connecting: CONNECT_S}
+    if driver in _READ_TIMEOUTS:
+        options |= dict.fromkeys(_READ_TIMEOUTS[driver], math.ceil(timeout_s + 2 * GRACE_S))
+    return options
 
 
 def _in_memory(url: "URL") -> bool:

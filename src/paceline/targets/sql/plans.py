@@ -4,7 +4,7 @@ import contextlib
 import json
 from typing import Any
 
-from paceline.records.database import Plan, PlanNode
+from paceline.records.database import Plan
 from paceline.targets.sql.doors import Control
 from paceline.targets.sql.failures import message_of
 from paceline.targets.sql.place import Place
@@ -26,22 +26,23 @@ def plan_of(control: Control, place: Place, name: str, sql: str, arguments: Argu
     if first not in _EXPLAINED:
         return Plan(name, reason=f"{first} has no plan")
     try:
-        return Plan(name, _steps(control, family, sql, arguments))
+        return _explained(control, family, name, sql, arguments)
     except Exception as error:  # noqa: BLE001  # said in the report: the measurement is valid without a plan
         _clear(control)
         return Plan(name, reason=message_of(error, place.secrets))
 
 
-def _steps(control: Control, family: str, sql: str, arguments: Arguments) -> tuple[PlanNode, ...]:
+def _explained(control: Control, family: str, name: str, sql: str, arguments: Arguments) -> Plan:
     if family == "sqlite":
         rows = control.query(f"EXPLAIN QUERY PLAN {sql}", arguments)
-        return nodes_of_sqlite(control, sql, rows)
+        return Plan(name, nodes_of_sqlite(control, sql, rows))
     if family == "mysql":
         (row,) = control.query(f"EXPLAIN FORMAT=JSON {sql}", arguments)
-        return nodes_of_mysql(_json(row[0]), sql)
+        return Plan(name, nodes_of_mysql(_json(row[0]), sql))
     # Only VERBOSE names schemas: a table may be in one that no search path leads to, or have a namesake in another.
     (row,) = control.query(f"EXPLAIN (VERBOSE, FORMAT JSON) {sql}", arguments)
-    return (node_of_postgresql(control, _json(row[0])[0]["Plan"]),)
+    (told,) = _json(row[0])
+    return Plan(name, (node_of_postgresql(control, told["Plan"]),), identifier=str(told.get("Query Identifier", "")))
 
 
 def _json(value: Any) -> Any:  # noqa: ANN401  # JSON of the server's, which some drivers decode themselves

@@ -35,6 +35,8 @@ class Asked(Protocol):
     @property
     def pool_timeout_s(self) -> float: ...  # noqa: D102
     @property
+    def timeout_s(self) -> float: ...  # noqa: D102
+    @property
     def retries(self) -> int: ...  # noqa: D102
     @property
     def commit(self) -> bool: ...  # noqa: D102
@@ -61,6 +63,7 @@ class SqlRun:
         self._plans: tuple[Plan, ...] = ()
         self._before: counters.Reading | None = None
         self._counted: ServerCounters | None = None
+        self._by_statement: dict[str, ServerCounters] = {}
         self._alone = False
         self._drawing = False
         self._connecting = Distribution()
@@ -90,7 +93,7 @@ class SqlRun:
 
     def _settings(self, place: Place) -> Sequence[str]:
         family = place.family
-        settings = [family.waits] if family.waits else []
+        settings = [each for each in (family.waits, family.limit(self.target.timeout_s)) if each]
         if self.target.isolation is not None:
             settings.append(family.isolation(self.target.isolation))
         if family.reads_only and not self._commit and self.target.only_reads(place):
@@ -183,11 +186,14 @@ class SqlRun:
     def _begin(self, control: Control | None) -> None:
         self._supply.restart()
         self._notes = Notes(self._recipe.first_of_each)
-        self._before, self._counted = counters.read(control, self._place), None
+        self._before, self._counted = counters.read(control, self._place, self._plans), None
+        self._by_statement = {}
 
     def _end(self, control: Control | None) -> None:
         if self._before is not None:
-            self._counted = counters.between(self._before, counters.read(control, self._place))
+            after = counters.read(control, self._place, self._plans)
+            self._counted = counters.between(self._before, after)
+            self._by_statement = counters.of_statements(self._before, after, self._plans)
 
     def noted(self, record: RunRecord) -> RunRecord:
         """``record`` with statements, plans and the server's counters."""
@@ -205,7 +211,7 @@ class SqlRun:
             isolation=target.isolation or "",
             transaction=target.transaction,
             only_reads=target.only_reads(self._place),
-            statements=notes.records(),
+            statements=tuple(replace(each, server=self._by_statement.get(each.name)) for each in notes.records()),
             waiting=notes.waiting.latency,
             ended=notes.ended.latency,
             connecting=self._connecting.latency,

@@ -44,6 +44,7 @@ class SqlTarget:
         isolation: level of the transactions; None for the database's own.
         pool: connections; None for as many as there are workers (10 where arrivals decide).
         pool_timeout_s: how long an attempt waits for one.
+        timeout_s: how long a statement may take; then the attempt is a timeout.
         retries: how often an attempt is repeated after a deadlock, a serialization failure or a lock timeout.
         allow_destructive: whether DROP, DELETE, TRUNCATE and ALTER may be executed.
         seed: of what is drawn.
@@ -66,6 +67,7 @@ class SqlTarget:
     isolation: str | None = None
     pool: int | None = None
     pool_timeout_s: float = 30.0
+    timeout_s: float = 60.0
     retries: int = 0
     allow_destructive: bool = False
     seed: int = 0
@@ -84,7 +86,7 @@ class SqlTarget:
             self._set("_loaded_rows", load_values(self.rows))
         else:
             self._set("_loaded_rows", checked_rows(self.rows))
-        self._set("place", place_of(self.url))
+        self._set("place", place_of(self.url, self.timeout_s))
         if self.place.driver:
             self.recipe(self.place)
 
@@ -184,7 +186,8 @@ class SqlTarget:
             raise ConfigurationError(f"statement must be a text, not {self.statement!r}")
         if self.pool is not None:
             whole_number("pool", self.pool, at_least=1, at_most=MOST_WORKERS)
-        self._set("pool_timeout_s", positive_seconds("pool_timeout_s", self.pool_timeout_s))
+        for name in ("pool_timeout_s", "timeout_s"):
+            self._set(name, positive_seconds(name, getattr(self, name)))
         whole_number("retries", self.retries, at_least=0, at_most=MOST_RETRIES)
         whole_number("seed", self.seed, at_least=0, at_most=MOST_SEED)
         if self.isolation is not None:

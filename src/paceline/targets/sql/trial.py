@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.targets.sql.doors import Control
-from paceline.targets.sql.failures import CONSTRAINT, LOCK_TIMEOUT, LOST, RETRIED, failure
+from paceline.targets.sql.failures import CONSTRAINT, LOCK_TIMEOUT, LOST, RETRIED, TIMEOUT, failure
 from paceline.targets.sql.family import LOCK_S, product
 from paceline.targets.sql.jobs import Job, Recipe
 from paceline.targets.sql.place import Place
@@ -90,6 +90,11 @@ def try_statements(
             _rolled_back(control)
             if failed.kind == LOST:
                 raise MeasurementError(f"{place.text}: {failed}") from error
+            if failed.kind == TIMEOUT:
+                raise MeasurementError(
+                    f"statement: {recipe.distinct[number]!r} took too long, before the run: {failed}. Allow it more by "
+                    "timeout_s (on the command line --timeout)"
+                ) from error
             if failed.kind == LOCK_TIMEOUT and place.family.waits:
                 raise MeasurementError(
                     f"statement: {recipe.distinct[number]!r} waited for {LOCK_S} s at most for a lock that another "
