@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
+from paceline.cli.main import cli
+from paceline.core.errors import ConfigurationError, OutputError
 from paceline.report.html.page import render_comparison_html, render_html
 from paceline.store.codec import encode_results
 from paceline.store.duets import StoredDuets, duets_to_plain
 from tests.functional.chromium import Browser, BrowserContext, Page, chromium, expect
 from tests.functional.plugin_runs import run_apart, suite
-from tests.functional.test_cli import paceline
 from tests.functional.test_cli_compare import stored, write_baseline, write_run
 from tests.unit.report import cases, duet_cases, html_cases
 from tests.unit.report.duet_cases import LEFT_OUT, NOTICES
@@ -29,6 +31,36 @@ figure => [...figure.querySelectorAll('canvas')].map(canvas => {
   const seen = new Uint32Array(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
   return new Set(seen).size;
 })
+"""
+
+# Of every visible text: its contrast with what is painted behind it, as WCAG 2.2 defines it, where that is below AA.
+POOR_CONTRAST = """
+() => {
+  const parse = (text) => {
+    const [red, green, blue, alpha] = text.match(/[\\d.]+/g).map(Number), unit = text.startsWith('color(') ? 255 : 1;
+    return [red * unit, green * unit, blue * unit, alpha ?? 1];
+  };
+  const over = (top, below) => top.slice(0, 3).map((each, n) => each * top[3] + below[n] * (1 - top[3])).concat(1);
+  const linear = (each) => each <= .04045 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4;
+  const luminance = ([red, green, blue]) =>
+    .2126 * linear(red / 255) + .7152 * linear(green / 255) + .0722 * linear(blue / 255);
+  const above = (element) => element ? [element, ...above(element.parentElement)] : [];
+  const ground = (element) => above(element).reverse()
+    .reduce((below, at) => over(parse(getComputedStyle(at).backgroundColor), below), [255, 255, 255, 1]);
+  const poor = [], walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  let seen = 0;
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim(), element = walker.currentNode.parentElement;
+    if (!text || !element.checkVisibility() || element.closest('script, .hidden, .skip, svg')) continue;
+    const behind = ground(element), ink = parse(getComputedStyle(element).color);
+    for (const at of above(element)) ink[3] *= Number(getComputedStyle(at).opacity);
+    const [low, high] = [over(ink, behind), behind].map(luminance).sort((a, b) => a - b);
+    const ratio = (high + .05) / (low + .05);
+    seen += 1;
+    if (ratio < 4.5) poor.push(text.slice(0, 40) + ' ' + ratio.toFixed(2));
+  }
+  return [seen, poor];
+}
 """
 
 
@@ -73,16 +105,24 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / f"{name}.html" for name in written}
 
 
+@pytest.fixture(scope="module")
+def desktop(browser: Browser) -> Iterator[BrowserContext]:
+    """What most pages are opened in."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def opened(browser: Browser, pages: dict[str, Path]) -> Iterator[Callable[..., Seen]]:
+def opened(browser: Browser, desktop: BrowserContext, pages: dict[str, Path]) -> Iterator[Callable[..., Seen]]:
     """Open a page of ``pages``; whatever it complains of or asks for fails the test."""
     contexts: list[BrowserContext] = []
     everything: list[Seen] = []
 
     def open_page(name: str, anchor: str = "", **options: Any) -> Seen:
-        context = browser.new_context(viewport=options.pop("viewport", {"width": 1280, "height": 900}), **options)
-        contexts.append(context)
-        seen = Seen(context.new_page())
+        if options:
+            contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 900}} | options))
+        seen = Seen((contexts[-1] if options else desktop).new_page())
         everything.append(seen)
         seen.page.on("console", lambda message: seen.said.append(message.text))
         seen.page.on("pageerror", lambda error: seen.said.append(str(error)))
@@ -95,6 +135,8 @@ def opened(browser: Browser, pages: dict[str, Path]) -> Iterator[Callable[..., S
         assert not seen.said
         assert [url for url in seen.asked if not url.startswith(("file:", "blob:", "data:"))] == []
         assert len({url.partition("#")[0] for url in seen.asked if url.startswith("file:")}) == 1
+    for seen in everything:
+        seen.page.close()
     for context in contexts:
         context.close()
 
@@ -111,28 +153,46 @@ def _colours(page: Page, selector: str) -> list[int]:
 
 
 class TestCharts:
-    @pytest.mark.parametrize(
-        ("figure", "canvases"),
-        [
+    def test_they_are_drawn_when_they_are_looked_at(self, opened: Callable[..., Seen]) -> None:
+        page = opened("whole", "#t-checkout").page
+        assert page.locator("canvas").count() < page.locator("figure.chart").count()
+        for figure, canvases in (
             ("#t-checkout figure[data-chart=distribution]", 1),
             ("#t-checkout figure[data-chart=percentiles]", 1),
             ("#t-checkout figure[data-chart=time]", 7),
             ("figure[data-chart=sweep-throughput]", 1),
             ("figure[data-chart=sweep-latency]", 1),
             ("figure[data-chart=trend]", 1),
-        ],
-    )
-    def test_they_are_drawn_when_they_are_looked_at(
-        self, opened: Callable[..., Seen], figure: str, canvases: int
-    ) -> None:
-        page = opened("whole", "#t-checkout").page
-        drawn = _colours(page, figure)
-        assert len(drawn) == canvases
-        assert min(drawn) > 10  # inks and their edges; an empty canvas has one
+        ):
+            drawn = _colours(page, figure)
+            assert len(drawn) == canvases, figure
+            assert min(drawn) > 10, figure  # inks and their edges; an empty canvas has one
+        names = page.locator("canvas").evaluate_all("all => all.map(each => [each.role, each.ariaLabel])")
+        assert all(
+            role == "img" and (" of checkout; " in name or " of api; " in name or "median" in name)
+            for role, name in names
+        )
 
-    def test_not_before(self, opened: Callable[..., Seen]) -> None:
-        page = opened("whole").page
-        assert page.locator("canvas").count() < page.locator("figure.chart").count()
+    def test_far_away_they_are_gone_and_come_back(self, opened: Callable[..., Seen]) -> None:
+        page = opened("single", viewport={"width": 1280, "height": 400}).page
+        figure = page.locator("figure[data-chart=time]")
+        drawn = _colours(page, "figure[data-chart=time]")
+        height = figure.evaluate("figure => figure.offsetHeight")
+        page.evaluate(
+            "const more = document.createElement('p'); more.style.height = '9000px'; document.body.append(more)"
+        )
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        expect(page.locator("canvas")).to_have_count(0)
+        assert figure.evaluate("figure => figure.offsetHeight") == height
+        assert _colours(page, "figure[data-chart=time]") == drawn
+
+    def test_behind_them_are_tables_of_every_interval(self, opened: Callable[..., Seen]) -> None:
+        page = opened("single").page
+        behind = page.locator("details.behind[data-table=time]")
+        behind.locator("summary").click()
+        expect(behind.locator("tbody tr")).to_have_count(100)
+        assert behind.locator("thead th").count() == behind.locator("tbody tr").first.locator("th, td").count() == 14
+        assert behind.locator("[role=region]").get_attribute("aria-label") == "Over time, in intervals of 0.1 s"
 
     def test_a_cursor_in_one_is_a_cursor_in_all(self, opened: Callable[..., Seen]) -> None:
         page = opened("single").page
@@ -233,12 +293,11 @@ class TestReaders:
             arg=before,
         )
 
-    @pytest.mark.parametrize("name", ["whole", "hostile", "compared", "single"])
-    def test_a_phone_scrolls_one_way_only(self, opened: Callable[..., Seen], name: str) -> None:
-        page = opened(name, viewport={"width": 360, "height": 640}).page
-        if page.locator("#open-all").count():
-            page.locator("#open-all").click()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    def test_a_phone_scrolls_one_way_only(self, opened: Callable[..., Seen]) -> None:
+        for name in ("whole", "hostile", "compared"):
+            page = opened(name, viewport={"width": 360, "height": 640}).page
+            page.evaluate("document.querySelectorAll('details.test').forEach((each) => { each.open = true; })")
+            assert page.evaluate("document.documentElement.scrollWidth") <= 360, name
 
     def test_a_keyboard_is_enough(self, opened: Callable[..., Seen]) -> None:
         page = opened("whole").page
@@ -254,11 +313,15 @@ class TestReaders:
         outline = summary.evaluate("element => getComputedStyle(element).outlineStyle")
         assert outline == "solid"
 
-    def test_charts_have_names(self, opened: Callable[..., Seen]) -> None:
-        page = opened("single").page
-        _colours(page, "figure[data-chart=time]")
-        names = page.locator("canvas").evaluate_all("all => all.map(each => [each.role, each.ariaLabel])")
-        assert all(role == "img" and "checkout" in name for role, name in names)
+    @pytest.mark.parametrize("scheme", ["light", "dark"])
+    def test_every_text_can_be_told_from_its_ground(self, opened: Callable[..., Seen], scheme: str) -> None:
+        page = opened("whole", color_scheme=scheme).page
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        page.locator("button.filter[data-status=passed]").click()  # one that is off, too
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.hidden = false; })")
+        seen, poor = page.evaluate(POOR_CONTRAST)
+        assert seen > 500
+        assert poor == []
 
     def test_without_a_script_nothing_waits_for_one(self, opened: Callable[..., Seen]) -> None:
         page = opened("whole", java_script_enabled=False).page
@@ -285,30 +348,39 @@ def _looked_at(browser: Browser, file: Path) -> Iterator[Page]:
     assert not said
 
 
+def _ran(folder: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    """A command in this process; of the browser's the tests are, and what a process does is tested elsewhere."""
+    monkeypatch.chdir(folder)
+    return CliRunner().invoke(cli, arguments, standalone_mode=False)
+
+
 class TestDoors:
     """The commands that write a page."""
 
-    def test_measuring_with_a_history_and_report(self, browser: Browser, tmp_path: Path) -> None:
-        (tmp_path / "work.py").write_text("def work():\n    return sum(range(500))\n")
-        call = ("call", "work:work", "-n", "50", "--history", "--json", "run.json")
+    def test_measuring_with_a_history_and_report(
+        self, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "work_of_pages.py").write_text("def work():\n    return sum(range(500))\n")
+        monkeypatch.syspath_prepend(tmp_path)
+        call = ("call", "work_of_pages:work", "-n", "50", "--history", "--json", "run.json")
         for _ in range(2):
-            ended = paceline(tmp_path, *call, "--html", "page.html", "-q")
-            assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "")
+            ended = _ran(tmp_path, monkeypatch, *call, "--html", "page.html", "-q")
+            assert (ended.return_value, ended.output) == (0, ""), ended.exception
         with _looked_at(browser, tmp_path / "page.html") as page:
-            expect(page.locator("#t-work-work")).to_have_count(1)
+            expect(page.locator("#t-work-of-pages-work")).to_have_count(1)
             expect(page.locator("figure[data-chart=trend]")).to_have_count(1)
-        ended = paceline(tmp_path, "report", "run.json", "--html", "again.html", "--svg", "all.svg")
-        assert (ended.returncode, ended.stderr, ended.stdout) == (0, "", "")
+        ended = _ran(tmp_path, monkeypatch, "report", "run.json", "--html", "again.html", "--svg", "all.svg")
+        assert (ended.return_value, ended.output) == (0, ""), ended.exception
         with _looked_at(browser, tmp_path / "again.html") as page:
             expect(page.locator("h1")).to_contain_text("The test")
         with _looked_at(browser, tmp_path / "all.svg") as page:
-            assert "work:work" in (page.locator("svg").text_content() or "")
+            assert "work_of_pages:work" in (page.locator("svg").text_content() or "")
 
-    def test_compare(self, browser: Browser, tmp_path: Path) -> None:
+    def test_compare(self, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write_baseline(tmp_path / "base.json", get=stored(), only_there=stored())
         write_run(tmp_path / "run.json", get=20.0)
-        ended = paceline(tmp_path, "compare", "base.json", "run.json", "--html", "page.html", "-q")
-        assert (ended.returncode, ended.stderr) == (1, "")
+        ended = _ran(tmp_path, monkeypatch, "compare", "base.json", "run.json", "--html", "page.html", "-q")
+        assert (ended.return_value, ended.output) == (1, ""), ended.exception
         with _looked_at(browser, tmp_path / "page.html") as page:
             expect(page.locator("h1")).to_have_text("The test: regressed.")
             expect(page.get_by_text("Only in base.json")).to_be_visible()
@@ -319,11 +391,11 @@ class TestDoors:
         with _looked_at(browser, pytester.path / "page.html") as page:
             expect(page.locator("h3")).to_have_text("<b>work</b>")
 
-    def test_duets(self, browser: Browser, tmp_path: Path) -> None:
+    def test_duets(self, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         duets = duets_to_plain(StoredDuets(tuple(duet_cases.records()), left_out=LEFT_OUT))
         (tmp_path / "duet.json").write_bytes(encode_results((), cases.MACHINE, cases.TIMESTAMP, duets))
-        ended = paceline(tmp_path, "report", "duet.json", "--html", "page.html")
-        assert (ended.returncode, ended.stderr) == (0, "")
+        ended = _ran(tmp_path, monkeypatch, "report", "duet.json", "--html", "page.html")
+        assert (ended.return_value, ended.output) == (0, ""), ended.exception
         with _looked_at(browser, tmp_path / "page.html") as page:
             assert page.locator("svg.forest circle.dot").count() > 100
             expect(page.locator("h1")).to_contain_text("3 of 8 duets regressed")
@@ -337,8 +409,10 @@ class TestDoors:
             (("compare", "run.json", "run.json", "--json", "x", "--html", "x"), "both name x"),
         ],
     )
-    def test_what_cannot_be_written_is_said_first(self, tmp_path: Path, arguments: tuple[str, ...], told: str) -> None:
+    def test_what_cannot_be_written_is_said_first(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], told: str
+    ) -> None:
         write_run(tmp_path / "run.json", get=1.0)
-        ended = paceline(tmp_path, *arguments)
-        assert ended.returncode == 4
-        assert told in ended.stderr
+        ended = _ran(tmp_path, monkeypatch, *arguments)
+        assert isinstance(ended.exception, ConfigurationError | OutputError)
+        assert told in str(ended.exception)

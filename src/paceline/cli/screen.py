@@ -49,6 +49,11 @@ class Screen:
         except OSError:
             return os.terminal_size((0, 0))
 
+    def make_whole(self) -> None:
+        """Undo what a run that was killed has left behind (``kill -9``): a part of the screen that does not scroll."""
+        if self._poll.poll(0):
+            self._write(f"{_SAVE}{_WHOLE_SCREEN}{_RESTORE}{_WRAP}")
+
     def draw(self, lines: Sequence[str]) -> None:
         """Show ``lines``; what is too long is cut, and what there is no room for left out."""
         self._lines = lines

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_count, format_ms
 from paceline.judge.result import TestResult
-from paceline.records.database import DatabaseRecord, Plan, PlanNode, ServerCounters
+from paceline.records.database import (
+    CALLS,
+    EXECUTING_MS,
+    TEMPORARY_PAGES,
+    DatabaseRecord,
+    Plan,
+    PlanNode,
+    ServerCounters,
+)
 from paceline.records.latency import Latency
 from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, share_text, squeezed
 
@@ -44,6 +52,10 @@ def database_lines(result: TestResult) -> Iterator[str]:
         yield from labelled("plan", f"{name}{_plan(plan)}")
     if database.counters is not None:
         yield from labelled("server", _counters(database.counters))
+    for each in database.statements:
+        if each.server is not None:
+            name = f"{squeezed(each.name, _NAME_WIDTH)}: " if len(database.statements) > 1 else ""
+            yield from labelled("", f"{name}{_counted_for(each.server)}")
 
 
 def _where(database: DatabaseRecord) -> str:
@@ -124,6 +136,22 @@ def _counters(counters: ServerCounters) -> str:
         f"{format_count(each.change)} {each.name}" for each in counters.counters if not each.name.startswith("pages")
     ]
     return f"{', '.join(told)} ({counters.source}, all clients)"
+
+
+def _counted_for(server: ServerCounters) -> str:
+    """What a server counted for one statement."""
+    calls = server.change(CALLS)
+    if server.reason or not calls:
+        return f"not counted: {server.reason or f'no execution is known to {server.source}'}"
+    told = [
+        f"{format_count(calls)} executions of {format_ms(server.change(EXECUTING_MS) / calls)}, mean",
+        f"{_short(server.change('rows') / calls)} rows each",
+    ]
+    if server.hit_ratio is not None:
+        told.append(f"{share_text(server.hit_ratio)} of pages from memory")
+    if pages := server.change(TEMPORARY_PAGES):
+        told.append(f"{format_count(pages)} temporary pages")
+    return f"{', '.join(told)} ({server.source}, all clients)"
 
 
 def _median_and_tail(latency: Latency) -> str:

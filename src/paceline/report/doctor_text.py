@@ -11,6 +11,7 @@ from paceline.records.doctor import CoreWatch
 from paceline.records.machine import Company, Machine
 from paceline.report.layout import labelled, printable, squeezed, wrapped
 from paceline.stats.detection import CONFIDENCE
+from paceline.stats.power import POWER
 
 _NAME_WIDTH = 12
 _SAME = {Verdict.REGRESSED: "SLOWER", Verdict.IMPROVED: "FASTER", Verdict.UNCHANGED: "unchanged"}
@@ -50,6 +51,8 @@ def _workloads(fitness: Fitness) -> Iterator[str]:
     yield _row("", "a call", "spread", "visible", "same code", effect, f"power [{100 * CONFIDENCE:.0f} %]", "")
     for workload in fitness.workloads:
         yield _row(*_cells(workload))
+    visible = f"the smallest change that {100 * POWER:.0f} % of duets find"
+    yield from wrapped(f"visible: {visible}; power: the share of duets that find {effect}", "")
 
 
 def _cells(workload: Suitability) -> tuple[str, ...]:

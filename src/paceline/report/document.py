@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paceline.judge.result import TestResult, TestStatus
+from paceline.judge.scalability import Scalability, scalabilities
 from paceline.records.fingerprint import Fingerprint
 
 _WORST_FIRST = {TestStatus.FAILED: 0, TestStatus.WARNING: 1, TestStatus.PASSED: 2}
@@ -30,6 +31,7 @@ class Document:
         results: in the order they were measured.
         worst_first: the same, failed ones first.
         compared: those that a baseline has.
+        sweeps: what the levels among them say together.
     """
 
     timestamp: str
@@ -38,6 +40,7 @@ class Document:
     results: tuple[TestResult, ...]
     worst_first: tuple[TestResult, ...]
     compared: tuple[TestResult, ...]
+    sweeps: tuple[Scalability, ...]
 
 
 def document_of(results: Sequence[TestResult], environment: Fingerprint, timestamp: str) -> Document:
@@ -55,4 +58,5 @@ def document_of(results: Sequence[TestResult], environment: Fingerprint, timesta
         results=tuple(results),
         worst_first=tuple(sorted(results, key=lambda result: _WORST_FIRST[result.status])),
         compared=tuple(result for result in results if result.comparison is not None),
+        sweeps=scalabilities(results),
     )

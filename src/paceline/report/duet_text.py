@@ -1,4 +1,4 @@
-"""Duets as text: a line a test, the worst first, and what speaks for believing it."""
+"""Duets as text: the verdicts, a line a test, the worst first, and then what speaks for believing them."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,9 +9,10 @@ from paceline.judge.change import Change, Verdict
 from paceline.judge.duet import DuetResult, SuiteVerdict
 from paceline.records.duet import DuetRecord, Epochs, Side, Subject
 from paceline.report.comparison_text import amount, describe
-from paceline.report.layout import heading, labelled, wrapped
+from paceline.report.layout import heading, labelled, page_width, squeezed, wrapped
 
 _WORST_FIRST = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.IMPROVED, Verdict.UNCHANGED)
+_VERDICT_WIDTH, _CHANGE_WIDTH, _LEAST_NAME_WIDTH = 12, 26, 16
 
 
 def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequence[str] = ()) -> str:
@@ -22,7 +23,9 @@ def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequ
         left_out: why other tests are not in it, by name.
         notices: what else a person should know.
     """
-    lines: list[str] = []
+    lines = ["", *_summary(suite, left_out)]
+    if len(suite.results) > 1:
+        lines += ["", *(line for result in worst_first(suite) for line in _line(result))]
     for result in worst_first(suite):
         lines += ["", *_section(result)]
     if left_out:
@@ -30,7 +33,9 @@ def render_duets(suite: SuiteVerdict, left_out: Mapping[str, str], notices: Sequ
         lines += [line for name, reason in left_out.items() for line in wrapped(f"{name}  {reason}", "  ", "      ")]
     for notice in notices:
         lines += ["", *wrapped(notice, "note: ")]
-    lines += ["", *_summary(suite, left_out), ""]
+    if len(suite.results) > 1:  # and at the end, which is what a terminal shows of a long report
+        lines += ["", _told(suite, left_out)]
+    lines.append("")
     return "\n".join(lines[1:])
 
 
@@ -100,8 +105,24 @@ def _controls(result: DuetResult) -> Iterator[str]:
 
 
 def _summary(suite: SuiteVerdict, left_out: Mapping[str, str]) -> Iterator[str]:
-    parts = tally(suite, left_out)
-    compared = counted(len(suite.results), "duet") if suite.results else "nothing could be compared"
-    yield f"{compared}: {', '.join(parts)}" if parts else "nothing was measured"
+    yield _told(suite, left_out)
     if suite.results:
         yield "(a change is the median over pairs, not the ratio of the two medians shown)"
+
+
+def _told(suite: SuiteVerdict, left_out: Mapping[str, str]) -> str:
+    parts = tally(suite, left_out)
+    compared = counted(len(suite.results), "duet") if suite.results else "nothing could be compared"
+    return f"{compared}: {', '.join(parts)}" if parts else "nothing was measured"
+
+
+def _line(result: DuetResult) -> Iterator[str]:
+    """One duet of several: verdict, change, name."""
+    change = amount(result.primary)
+    room = page_width() - _VERDICT_WIDTH - _CHANGE_WIDTH - 6
+    if room < _LEAST_NAME_WIDTH:
+        yield f"  {result.verdict.value}  {change}"[: page_width()]
+        yield f"    {squeezed(result.record.name, page_width() - 4)}"
+        return
+    name = squeezed(result.record.name, room)
+    yield f"  {result.verdict.value:<{_VERDICT_WIDTH}}  {change:<{_CHANGE_WIDTH}}  {name}"[: page_width()]

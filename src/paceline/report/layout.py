@@ -61,6 +61,8 @@ def share_text(share: float) -> str:
 
 def printable(text: str) -> str:
     """``text`` with control characters spelled out: a test's name must not drive the reader's terminal."""
+    if text.isprintable():  # nearly always, and seen at once
+        return text
     return "".join(
         char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
     )

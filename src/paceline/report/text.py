@@ -24,6 +24,7 @@ from paceline.report.layout import (
 )
 from paceline.report.load_text import distribution, how_load, load_lines
 from paceline.report.replication_text import replication_lines
+from paceline.report.scalability_text import is_told, scalability_lines
 
 __all__ = ["printable", "render_text", "shortened"]
 
@@ -51,6 +52,7 @@ def render_text(document: Document) -> str:
         _summary(document),
         _violations(document),
         _comparisons(document),
+        _sweeps(document),
         _details(document),
     )
     return "\n".join("\n".join(lines) + "\n" for section in sections if (lines := list(section)))
@@ -137,6 +139,13 @@ def _comparisons(document: Document) -> Iterator[str]:
         yield from wrapped_lines(squeezed(name, _NAME_WIDTH), comparison)
 
 
+def _sweeps(document: Document) -> Iterator[str]:
+    for place, sweep in enumerate(filter(is_told, document.sweeps)):
+        if place:
+            yield ""
+        yield from scalability_lines(sweep)
+
+
 def _details(document: Document) -> Iterator[str]:
     for place, result in enumerate(document.worst_first):
         if place:
@@ -176,9 +185,9 @@ def how_run(result: TestResult) -> str:
     if result.record.load is not None:
         return how_load(result)
     took = format_ms(metrics.total_duration_sec * 1e3)
-    # What a function is called without saying what it is tells nothing of it.
-    is_default = result.record.test_type is TestType.API_ENDPOINT and not definition.target
-    kind = "" if is_default else f"{metrics.test_type}: "
+    # What a function is called where nobody said what it is tells nothing of it.
+    is_told = result.record.kind_is_said or bool(definition.target)
+    kind = "" if result.record.test_type is TestType.API_ENDPOINT and not is_told else f"{metrics.test_type}: "
     parts = [f"{kind}{counted(metrics.iterations, 'attempt')} in {took}"]
     if definition.workers > 1 or definition.duration_s is not None:
         parts.append(counted(definition.workers, _WORKER[definition.execution]))

@@ -1,6 +1,7 @@
 """A database in a report: every figure in its place, 80 columns."""
 
 from dataclasses import replace
+from itertools import starmap
 
 from paceline.judge.result import judge
 from paceline.records.database import Counter, DatabaseRecord, Plan, PlanNode, ServerCounters, StatementRecord
@@ -66,6 +67,18 @@ def test_one_statement_has_no_name_and_tells_its_parts() -> None:
         "                  18k      2 ms     2 ms     2 ms        100     900k     0 %",
         "time in       execution 1 ms, rows 1 ms",
         "server        counters unknown: unknown",
+    ]
+
+
+def test_what_the_server_counted_for_a_statement() -> None:
+    figures = {"executions": 20, "ms of execution": 50, "rows": 200, "temporary pages": 3}
+    counted = ServerCounters("pg_stat_statements", tuple(starmap(Counter, figures.items())), 0.5)
+    unknown = ServerCounters("pg_stat_statements", reason="permission denied")
+    found = lines(DatabaseRecord(statements=(replace(READ, server=counted), replace(PAY, server=unknown))))
+    assert found[-3:] == [
+        "              read: 20 executions of 2.5 ms, mean, 10 rows each, 50.0 % of pages",
+        "              from memory, 3 temporary pages (pg_stat_statements, all clients)",
+        "              pay: not counted: permission denied",
     ]
 
 

@@ -30,6 +30,8 @@ fit for changes of 5 % and more: found in all 3 workloads; 20 pairs find it in
 CPU            60 us   0.3 %    2.1 % unchanged   found 100 % [83, 100]  fit
 memory         60 us   0.3 %    2.1 % unchanged   found 100 % [83, 100]  fit
 system calls   60 us   0.3 %    2.1 % unchanged   found 100 % [83, 100]  fit
+visible: the smallest change that 80 % of duets find; power: the share of duets
+that find +5 %
 
 clock         tsc, steps of 20 ns, 50 ns a reading, never backwards
 cores         away 0 %, 0 % of the time, 0 ns at most; p99.9 of waits nothing

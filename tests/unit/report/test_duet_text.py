@@ -12,6 +12,7 @@ from paceline.judge.duet import judge_duets
 from paceline.records.duet import DuetRecord, Side
 from paceline.records.quantities import THROUGHPUT
 from paceline.report.duet_text import render_duets
+from paceline.report.layout import NARROWEST, page
 from tests.unit.judge.duets import make_duet, slower_by, with_all, with_side
 from tests.unit.report import duet_cases
 from tests.unit.report.test_text import HOSTILE, check
@@ -64,7 +65,26 @@ def test_too_few_pairs() -> None:
 
 def test_no_duets() -> None:
     assert rendered() == "nothing was measured\n"
-    assert rendered(left_out={"f": "base: it is missing"}).endswith("nothing could be compared: 1 not compared\n")
+    assert rendered(left_out={"f": "base: it is missing"}).startswith("nothing could be compared: 1 not compared\n")
+
+
+def test_the_verdict_comes_first_and_of_several_a_line_each() -> None:
+    one = rendered(make_duet(slower_by(0.1)), left_out={"f": "base: it is missing"})
+    assert one.startswith("1 duet: 1 regressed, 1 not compared\n(a change is")
+    assert one.count("1 duet: ") == 1
+    records = [make_duet(slower_by(0.1 * n), name=f"shop.prices:total_of_a_basket_{n}") for n in range(3)]
+    with page(NARROWEST):
+        narrow = rendered(*records)
+    for text in (rendered(*records), narrow):
+        first, table = text.split("\n\n")[:2]
+        assert first.startswith("3 duets: 2 regressed, 1 unchanged\n")
+        assert [line.split()[0] for line in table.splitlines() if "%" in line] == [
+            "regressed",
+            "regressed",
+            "unchanged",
+        ]
+        assert text.endswith("\n3 duets: 2 regressed, 1 unchanged\n")
+    assert max(map(len, narrow.split("\n\n")[1].splitlines())) <= NARROWEST
 
 
 def test_controls_are_told_where_there_are_any() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.judge.change import Change, Verdict
-from paceline.judge.result import judge
+from paceline.judge.result import TestResult, judge
+from paceline.judge.scalability import scalabilities
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.histogram import Histogram
@@ -21,13 +23,13 @@ from paceline.report.html.overview import overview
 from paceline.report.html.page import render_html
 from paceline.report.html.picture import Forest, Scale
 from paceline.report.html.sampling import bars, percentile_curve, slices
-from paceline.report.html.sweeps import sweeps
-from paceline.report.html.tiles import tiles
+from paceline.report.html.sweeps import Sweep, sweeps
+from paceline.report.html.tiles import Tile, held_limits, tiles
 from paceline.report.svg import render_svg
 from paceline.stats.order import quantile_shares
 from tests import strategies
 from tests.fakes import MS, S, make_latency, make_record
-from tests.unit.report import cases, html_cases
+from tests.unit.report import cases, html_cases, scalability_cases
 
 samples = st.lists(st.integers(0, 10 * S), min_size=1, max_size=300)
 
@@ -181,9 +183,13 @@ class TestOverview:
         assert "nothing was compared" in shown.since.text
 
 
+def _tiles(result: TestResult) -> list[Tile]:
+    return tiles(result, held_limits(result))
+
+
 class TestTiles:
     def test_limits_stand_with_their_figures(self) -> None:
-        made = {tile.label: tile for tile in tiles(html_cases.timed())}
+        made = {tile.label: tile for tile in _tiles(html_cases.timed())}
         assert [limit.bound for limit in made["median latency"].limits] == ["<= 10 ms"]
         assert made["p95 latency"].broken
         assert made["p95 latency"].interval.startswith("95 %: ")
@@ -191,7 +197,7 @@ class TestTiles:
 
     def test_a_limit_without_a_figure_of_its_own_gets_one(self) -> None:
         result = judge(make_record((MS,) * 200), PerformanceThreshold(expressions=("max<5",)))
-        tile = tiles(result)[-1]
+        tile = _tiles(result)[-1]
         assert (tile.label, tile.value, tile.broken) == ("maximum latency", "1 ms", False)
 
 
@@ -206,11 +212,37 @@ def test_any_record_has_a_page_and_a_picture(
 
 class TestSweeps:
     def test_levels_are_put_in_order(self) -> None:
-        (found,) = sweeps([html_cases.level(20), html_cases.level(1), html_cases.level(5)])
+        (found,) = found_in([html_cases.level(20), html_cases.level(1), html_cases.level(5)])
         assert found.name == "api"
         assert found.plain["workers"] == [1, 5, 20]
         assert [row[0] for row in found.table.rows] == ["1", "5", "20"]
 
     def test_a_name_alone_is_no_level(self) -> None:
         record = make_record(name="api_concurrency_5")
-        assert sweeps([judge(record), html_cases.level(1)]) == []
+        assert found_in([judge(record), html_cases.level(1)]) == []
+
+    def test_a_few_levels_have_no_law_and_the_reason(self) -> None:
+        (found,) = found_in([html_cases.level(20), html_cases.level(1), html_cases.level(5)])
+        assert found.law is None
+        assert "law" not in found.plain
+        assert found.notes[0][0] == "No law"
+
+    def test_the_curve_goes_through_the_levels_and_beyond_the_peak(self) -> None:
+        (found,) = found_in(scalability_cases.bent())
+        assert found.law is not None
+        assert "peak at" in [row[0] for row in found.law.rows]
+        law: Any = found.plain["law"]
+        assert set(found.plain["workers"]) <= set(law["workers"])  # type: ignore[call-overload]  # a list of numbers
+        assert law["workers"] == sorted(law["workers"])
+        assert len(law["throughput"]) == len(law["workers"])
+        peak, low, high = law["peak"]
+        assert low < peak < high < law["workers"][-1]
+        assert max(law["throughput"]) == pytest.approx(law["throughput"][_nearest(law["workers"], peak)], rel=0.01)
+
+
+def found_in(results: list[TestResult]) -> list[Sweep]:
+    return sweeps(results, scalabilities(results))
+
+
+def _nearest(values: list[float], to: float) -> int:
+    return min(range(len(values)), key=lambda place: abs(values[place] - to))

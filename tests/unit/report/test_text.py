@@ -15,10 +15,10 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
-from paceline.records.run_record import RunRecord
+from paceline.records.run_record import RunRecord, TestType
 from paceline.report.document import document_of
 from paceline.report.layout import WIDTH, heading, printable, shortened, squeezed
-from paceline.report.text import render_text
+from paceline.report.text import how_run, render_text
 from tests import strategies
 from tests.fakes import MS, S, make_record
 from tests.unit.report.cases import GOLDEN, MACHINE, TIMESTAMP
@@ -145,6 +145,16 @@ def test_limits_are_told_and_which_broke() -> None:
     text = " ".join(report_of(make_record([2 * MS] * 1_000), threshold=threshold).split())
     assert "limits p95 latency <= 1 ms BROKEN, error rate <= 50 %, throughput >= 1/s" in text
     assert "limits none were set" in report_of(make_record()).replace("limits        ", "limits ")
+
+
+def test_a_kind_that_was_said_is_told() -> None:
+    for kind, said, begins in (
+        (TestType.API_ENDPOINT, True, "api_endpoint: 5 attempts"),
+        (TestType.API_ENDPOINT, False, "5 attempts"),
+        (TestType.DATABASE_QUERY, False, "database_query: 5 attempts"),
+    ):
+        record = replace(make_record([MS] * 5), test_type=kind, kind_is_said=said)
+        assert how_run(judge(record)).startswith(begins)
 
 
 def test_a_window_shorter_than_the_run_is_told() -> None:

@@ -98,8 +98,19 @@ def quantities_table(comparison: Comparison) -> ChangeTable:
     return _quantities(changes_of(comparison), margin, f"Against the baseline ({evidence(comparison)})")
 
 
+def short_change(comparison: Comparison) -> str:
+    """The primary change in a few words: ``+12.3 % regressed``."""
+    first = _shown(changes_of(comparison))[0]
+    return f"{amount(first).partition(' [')[0]} {first.verdict.value}"
+
+
+def _shown(changes: Sequence[Change]) -> Sequence[Change]:
+    """Those with a figure; where none has one, the first."""
+    return [each for each in changes if each.estimate is not None and math.isfinite(each.estimate)] or changes[:1]
+
+
 def _quantities(changes: Sequence[Change], margin: float | None, caption: str) -> ChangeTable:
-    known = [each for each in changes if each.estimate is not None and math.isfinite(each.estimate)] or changes[:1]
+    known = _shown(changes)
     forest = Forest.over(known, margin)
     rows = tuple(
         ChangeRow(each.quantity.label, "", amount(each), each.verdict.value, each.reason, forest.row(each))

@@ -114,9 +114,10 @@ def _plain_panel(panel: Panel) -> dict[str, object]:
     return {
         "title": panel.title,
         "unit": panel.unit,
-        "lines": {line.name: _short(line.values, 3) for line in panel.lines},
+        "lines": {line.name: _short(line.values) for line in panel.lines},
     }
 
 
-def _short(values: Values, digits: int = 4) -> list[float | int | None]:
-    return [rounded(value, digits) for value in values]
+def _short(values: Values) -> list[float | int | None]:
+    """With as many digits as are shown of them."""
+    return [rounded(value, 3) for value in values]

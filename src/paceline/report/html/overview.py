@@ -20,6 +20,7 @@ _NAME_WIDTH = 80
 _TEXT_WIDTH = 400
 _NEAR = 0.8  # of a limit
 _TWICE = 2
+_UNKNOWN = (math.inf, False)  # how far beyond a limit, and whether that is a lower one
 _SPEED = {"ms", "per second"}  # units of limits that are broken by being slow
 
 
@@ -125,7 +126,11 @@ def _excess(result: TestResult) -> float:
 
 def reasons(result: TestResult) -> list[tuple[str, str]]:
     """Why a test failed: the figure that broke (or empty), and a sentence; the worst first."""
-    told = [(_figure(*_share(result, each.source)), each.message) for each in broken_first(result)]
+    shares = _shares(result)
+    told = [
+        (_figure(*shares.get(each.source, _UNKNOWN)), each.message)
+        for each in broken_first(result.broken_limits, shares)
+    ]
     if result.comparison is not None and result.comparison.verdict is Verdict.REGRESSED:
         changes = result.comparison.changes
         figure = f"{changes[0].quantity.label} {amount(changes[0]).partition(' [')[0]}" if changes else ""
@@ -133,17 +138,14 @@ def reasons(result: TestResult) -> list[tuple[str, str]]:
     return told
 
 
-def broken_first(result: TestResult) -> list[Violation]:
-    """The limits that did not hold, the one that was missed by most first."""
-    return sorted(result.broken_limits, key=lambda each: -_share(result, each.source)[0])
+def broken_first(broken: Sequence[Violation], shares: Mapping[str, tuple[float, bool]]) -> list[Violation]:
+    """Limits that did not hold, the one that was missed by most first."""
+    return sorted(broken, key=lambda each: -shares.get(each.source, _UNKNOWN)[0])
 
 
-def _share(result: TestResult, source: str) -> tuple[float, bool]:
-    """How far beyond the limit that the user wrote as ``source``, and whether that is a lower one."""
-    for limit, held in held_limits(result):
-        if limit.source == source:
-            return (held.share or 0.0, limit.sign.startswith(">"))
-    return (math.inf, False)
+def _shares(result: TestResult) -> dict[str, tuple[float, bool]]:
+    """How far beyond each limit, as the user wrote it, and whether that is a lower one."""
+    return {limit.source: (held.share or 0.0, limit.sign.startswith(">")) for limit, held in held_limits(result)}
 
 
 def _figure(share: float, is_lower: bool) -> str:  # noqa: FBT001  # of the pair above
@@ -169,8 +171,9 @@ def _offender(result: TestResult, anchor: str) -> Offender:
 
 def _slow(document: Document, bad: Sequence[TestResult], anchor_of: Mapping[int, str]) -> Named:
     broken = [
-        (_share(result, each.source)[0], result, each.message)
+        (shares.get(each.source, _UNKNOWN)[0], result, each.message)
         for result in bad
+        for shares in [_shares(result)]
         for each in result.broken_limits
         if each.unit in _SPEED and result.record.counts.ok
     ]
@@ -240,7 +243,7 @@ def _advice(document: Document, bad: Sequence[TestResult], anchor_of: Mapping[in
 
 
 def _advice_on(result: TestResult) -> str:
-    worst = broken_first(result)
+    worst = broken_first(result.broken_limits, _shares(result))
     if result.metrics.errors and (not result.record.counts.ok or (worst and worst[0].unit == "share")):
         group = result.metrics.errors[0]
         kind = squeezed(f"{group.kind}: {group.message}" if group.message else group.kind, _NAME_WIDTH)

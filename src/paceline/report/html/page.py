@@ -3,26 +3,27 @@
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
+from paceline.judge.capacity import CapacityResult
 from paceline.judge.change import DUET, Rule, Verdict
 from paceline.judge.comparison import Comparison
 from paceline.judge.duet import SuiteVerdict
 from paceline.judge.trend import HistoryTrend
 from paceline.records.fingerprint import Fingerprint
 from paceline.report.document import Document
+from paceline.report.html.capacity import capacity_views
 from paceline.report.html.changes import comparison_table, duet_table, duet_views, quantities_table
-from paceline.report.html.detail import detail_for
+from paceline.report.html.fitting import HOLE, filled
 from paceline.report.html.markup import anchors, environment, json_block
 from paceline.report.html.overview import overview, status_counts
 from paceline.report.html.picture import Scale
 from paceline.report.html.sweeps import sweeps
 from paceline.report.html.trends import trend_view
-from paceline.report.html.view import test_view
+from paceline.report.html.view import test_row
 from paceline.report.layout import squeezed
 
 SCHEMA = "paceline/report/1"
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _NAME_WIDTH = 100
-_OPEN_AT_MOST = 3  # tests: of so few all are shown at once
 _VERDICTS = (Verdict.REGRESSED, Verdict.INCONCLUSIVE, Verdict.IMPROVED, Verdict.UNCHANGED)
 
 
@@ -34,6 +35,7 @@ def render_html(
     notices: Sequence[str] = (),
     rule: Rule = DUET,
     trends: Sequence[HistoryTrend] = (),
+    capacities: Sequence[CapacityResult] = (),
 ) -> str:
     """The whole report.
 
@@ -44,6 +46,7 @@ def render_html(
         notices: what else a person should know of the duets.
         rule: by which the duets were judged.
         trends: histories of its tests.
+        capacities: its searches for the highest load.
     """
     names = [result.metrics.test_name for result in document.results]
     duet_names = [] if duets is None else [each.record.name for each in duets.results]
@@ -51,19 +54,18 @@ def render_html(
     anchor_of = {id(result): anchor for result, anchor in zip(document.results, ids, strict=False)}
     by_name = dict(zip(names, ids, strict=False))
     scale = Scale.over(document.results)
-    detail = detail_for(len(names), len(document.compared))
-    shown = [test_view(result, anchor_of[id(result)], detail, scale) for result in document.worst_first]
+    rows = [test_row(result, anchor_of[id(result)], scale) for result in document.worst_first]
     by_duet = dict(zip(duet_names, ids[len(names) :], strict=True))
-    return environment().get_template("report.html").render(
-        title=_title(document, duets),
+    frame = environment().get_template("report.html").render(
+        title=_title(document, duets, capacities),
         document=document,
         environment=_machine(document.environment),
         overview=overview(document, anchor_of, trends),
         counts=list(status_counts(document)),
-        tests=shown,
-        open_all=len(shown) <= _OPEN_AT_MOST,
+        tests=rows,
+        details=HOLE,
         scale=scale,
-        sweeps=sweeps(document.results),
+        sweeps=sweeps(document.results, document.sweeps),
         compared=comparison_table(
             [(each.metrics.test_name, each.comparison) for each in document.compared if each.comparison], by_name
         ),
@@ -74,9 +76,11 @@ def render_html(
         duet_status="" if duets is None else _duet_status(duets, left_out),
         left_out=left_out,
         notices=notices,
+        capacities=capacity_views(capacities),
         head=_head(document),
         json=json_block,
     )  # fmt: skip
+    return filled(frame, list(zip(document.worst_first, rows, strict=True)), len(ids))
 
 
 def render_comparison_html(
@@ -134,7 +138,9 @@ def render_comparison_html(
     )  # fmt: skip
 
 
-def _title(document: Document, duets: SuiteVerdict | None) -> str:
+def _title(document: Document, duets: SuiteVerdict | None, capacities: Sequence[CapacityResult]) -> str:
+    if capacities and not document.results and duets is None:
+        return "Paceline capacity report"
     if duets is not None and not document.results:
         return "Paceline duet report"
     failed, doubt = document.totals.failed, document.totals.warnings

@@ -85,7 +85,9 @@ def _span(result: TestResult) -> Iterable[float]:
     metrics = result.metrics
     yield from (metrics.min_time_ms, metrics.median_time_ms, metrics.p95_time_ms, metrics.p99_time_ms)
     yield from (
-        limit.bound for limit, _ in held_limits(result) if limit.metric.unit == "ms" and limit.metric.percentile
+        limit.bound
+        for limit in (result.threshold.limits() if result.threshold else ())
+        if limit.metric.unit == "ms" and limit.metric.percentile
     )
 
 

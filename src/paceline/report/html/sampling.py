@@ -1,16 +1,19 @@
 """What of a record is drawn, in as few points as a chart can show: the file is to stay small."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import TYPE_CHECKING
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S
 from paceline.records.histogram import Histogram, middles_ns
 from paceline.records.latency import Latency
 from paceline.records.resources import ResourceSeries
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSlice
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _MOST_BINS = 64
 _NARROWEST_BIN = 0.004  # decades: some ten buckets of the histogram, so that none is empty for its width
@@ -113,23 +116,23 @@ def slices(record: RunRecord, most: int) -> Slices | None:
     each = -(-(series.slices[-1].position + 1) // most)
     count = series.slices[-1].position // each + 1
     width_ns = each * series.interval_ns
-    shown = np.array(_SHOWN_QUANTILES)
-    buckets = np.zeros((count, len(shown)), dtype=np.int64)
-    measured = [False] * count
-    rates: list[float | None] = [0.0] * count
-    errors = [0] * count
-    for place, group in groupby(series.slices, key=lambda piece: piece.position // each):
-        pieces: list[TimeSlice] = list(group)
-        found = pieces[0].histogram if len(pieces) == 1 else Histogram.merged(piece.histogram for piece in pieces)
-        if values := found.count:
-            buckets[place] = found.bucket_at(shown * (values - 1))
-            measured[place] = True
+    places = [piece.position // each for piece in series.slices]
+    values, buckets = Histogram.buckets_by_group(
+        [piece.histogram for piece in series.slices], places, count, np.array(_SHOWN_QUANTILES)
+    )
+    ok, errors = [0] * count, [0] * count
+    for place, piece in zip(places, series.slices, strict=True):
+        ok[place] += piece.ok
+        errors[place] += piece.errors + piece.timeouts
+    known = set(places)
+    rates: list[float | None] = []
+    for place in range(count):
         covered_ns = max(min(record.elapsed_ns - place * width_ns, width_ns), 0)
-        is_enough = covered_ns >= _LEAST_COVERED * width_ns
-        rates[place] = sum(piece.ok for piece in pieces) * NS_PER_S / covered_ns if is_enough else None
-        errors[place] = sum(piece.errors + piece.timeouts for piece in pieces)
-    # All at once: a call for each interval would take most of the time.
+        # Nothing ended where there is no slice.
+        is_enough = place not in known or covered_ns >= _LEAST_COVERED * width_ns
+        rates.append((ok[place] * NS_PER_S / covered_ns if ok[place] else 0.0) if is_enough else None)
     table_ms = (middles_ns(buckets) / (NS_PER_MS * record.definition.calls_per_sample)).T.tolist()
+    measured = (values > 0).tolist()
     quantiles = tuple(
         tuple(value if there else None for value, there in zip(column, measured, strict=True)) for column in table_ms
     )
@@ -140,28 +143,48 @@ def resources(series: ResourceSeries, interval_s: float, count: int) -> Resource
     """Samples by interval; None where there are fewer than two."""
     if len(series.offset_ms) < 2:  # noqa: PLR2004  # no line
         return None
-    places = [min(max(int(offset / 1e3 / interval_s), 0), count - 1) for offset in series.offset_ms]
+    import numpy as np
+
+    places = (np.array(series.offset_ms) / 1e3 / interval_s).astype(np.int64).clip(0, count - 1)
     return Resources(
-        cpu_percent=_each(places, series.cpu_percent, count, lambda found: sum(found) / len(found)),
-        memory_mb=_each(places, series.memory_bytes, count, lambda found: max(found) / BYTES_PER_MB),
+        cpu_percent=_means(places, series.cpu_percent, count),
+        memory_mb=_most(places, series.memory_bytes, count, BYTES_PER_MB),
         read_mb_s=_per_second(places, series.disk_read_bytes, count, interval_s),
         write_mb_s=_per_second(places, series.disk_write_bytes, count, interval_s),
     )
 
 
-def _each(
-    places: Sequence[int], values: Iterable[float | None], count: int, of: Callable[[Sequence[float]], float]
-) -> Values:
-    found: list[list[float]] = [[] for _ in range(count)]
-    for place, value in zip(places, values, strict=False):
-        if value is not None:
-            found[place].append(value)
-    return tuple(of(each) if each else None for each in found)
+def _known(
+    places: "NDArray[np.int64]", values: Sequence[float | None]
+) -> "tuple[NDArray[np.int64], NDArray[np.float64]]":
+    """Those of ``values`` that are known, and their intervals."""
+    import numpy as np
+
+    found = np.array(values, dtype=np.float64)[: len(places)]  # of None it makes NaN
+    there = ~np.isnan(found)
+    return places[: len(found)][there], found[there]
 
 
-def _per_second(places: Sequence[int], totals: Iterable[int | None], count: int, interval_s: float) -> Values:
+def _means(places: "NDArray[np.int64]", values: Sequence[float | None], count: int) -> Values:
+    import numpy as np
+
+    where, found = _known(places, values)
+    sums, numbers = (np.bincount(where, weights, minlength=count).tolist() for weights in (found, None))
+    return tuple(total / number if number else None for total, number in zip(sums, numbers, strict=True))
+
+
+def _most(places: "NDArray[np.int64]", values: Sequence[float | None], count: int, per: float = 1.0) -> Values:
+    import numpy as np
+
+    where, found = _known(places, values)
+    most = np.full(count, -np.inf)
+    np.maximum.at(most, where, found)
+    return tuple(value / per if value > -math.inf else None for value in most.tolist())
+
+
+def _per_second(places: "NDArray[np.int64]", totals: Sequence[int | None], count: int, interval_s: float) -> Values:
     """The growth of a total in each interval."""
-    ends = _each(places, totals, count, max)
+    ends = _most(places, totals, count)
     before = next((value for value in ends if value is not None), None)
     rates: list[float | None] = []
     for end in ends:

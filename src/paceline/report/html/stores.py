@@ -41,6 +41,9 @@ def _database(database: DatabaseRecord) -> Iterator[tuple[str, str]]:
         yield "on the way", f"{counted(database.retries, 'repetition')}, {counted(database.reconnects, 'reconnect')}"
     if database.counters is not None:
         yield "counted by the server", _counters(database.counters)
+    for statement in database.statements[:_MOST_ROWS]:
+        if statement.server is not None:
+            yield f"counted for {squeezed(statement.name, _NAME_WIDTH)}", _counters(statement.server)
 
 
 def _counters(counters: ServerCounters) -> str:

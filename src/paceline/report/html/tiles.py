@@ -1,7 +1,7 @@
 """The figures of a test as tiles: value, interval, and the limit it was held against."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, format_count, format_ms
@@ -73,9 +73,13 @@ def _share(limit: Limit, result: TestResult) -> float | None:
     return over / under if under > 0 and math.isfinite(over) and math.isfinite(under) else None
 
 
-def tiles(result: TestResult) -> list[Tile]:
-    """The figures that say most, and every one that has a limit."""
-    held = held_limits(result)
+def tiles(result: TestResult, held: Sequence[tuple[Limit, Held]]) -> list[Tile]:
+    """The figures that say most, and every one that has a limit.
+
+    Args:
+        result: to be shown.
+        held: its limits, of :func:`held_limits`.
+    """
     made: list[Tile] = []
     for label, value, interval in _figures(result):
         limits = tuple(each for limit, each in held if _label(limit) == label)

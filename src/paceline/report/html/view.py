@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from paceline.core.findings import Finding
 from paceline.core.units import format_count, format_ms
+from paceline.judge.limits import Limit
 from paceline.judge.result import TestResult, TestStatus
-from paceline.report.html.changes import ChangeTable, quantities_table
+from paceline.report.html.changes import ChangeTable, quantities_table, short_change
 from paceline.report.html.charts import Charts, charts_of, plain_charts
 from paceline.report.html.detail import Detail
 from paceline.report.html.facts import Facts, Table, facts, tables
@@ -20,13 +22,12 @@ from paceline.report.html.stores import (
     database_facts,
     database_tables,
 )
-from paceline.report.html.tiles import Tile, held_limits, tiles
+from paceline.report.html.tiles import Held, Tile, held_limits, tiles
 from paceline.report.layout import share_text, shortened, squeezed
 from paceline.report.text import how_run
 
 WORDS = {TestStatus.FAILED: "failed", TestStatus.WARNING: "in doubt", TestStatus.PASSED: "passed"}
-_NAME_WIDTH = 200
-_TEXT_WIDTH = 600
+_NAME_WIDTH = 120
 _CODE_WIDTH = 60
 
 
@@ -50,24 +51,15 @@ class FindingView:
 
 
 @dataclass(frozen=True)
-class TestView:
-    """One test.
+class TestRow:
+    """One test among all.
 
     Attributes:
         name, anchor: of the test.
         status, word: for machines and for people.
-        how: what was run, a sentence.
-        reasons: why it did not pass.
-        cells: for the row of the overview: median, p95, p99, throughput, errors, with the numbers to sort by.
+        cells: median, p95, p99, throughput, errors, with the numbers to sort by.
         range: its latencies on the axis of all.
         change: against the baseline, in short; empty without one.
-        tiles: its figures.
-        charts: which there are.
-        percentiles, timeline: the tables behind the charts.
-        tables, facts: what else is known.
-        changes: against the baseline.
-        errors, findings: what went wrong, what is to be known.
-        plain: all that the script draws from.
     """
 
     __test__ = False
@@ -76,11 +68,51 @@ class TestView:
     anchor: str
     status: str
     word: str
-    how: str
-    reasons: tuple[str, ...]
     cells: tuple[tuple[str, float | int | None], ...]
     range: Range | None
     change: str
+
+
+def test_row(result: TestResult, anchor: str, scale: Scale | None) -> TestRow:
+    """The row of ``result``.
+
+    Args:
+        result: to be shown.
+        anchor: its id in the page.
+        scale: the axis of latencies that all tests share.
+    """
+    return TestRow(
+        name=squeezed(result.metrics.test_name, _NAME_WIDTH),
+        anchor=anchor,
+        status=result.status.value,
+        word=WORDS[result.status],
+        cells=_cells(result),
+        range=latency_range(result, scale),
+        change="" if result.comparison is None else short_change(result.comparison),
+    )
+
+
+@dataclass(frozen=True)
+class TestView:
+    """One test.
+
+    Attributes:
+        how: what was run, a sentence.
+        reasons: why it did not pass.
+        tiles: its figures.
+        charts: which there are.
+        percentiles, timeline: the tables behind the charts.
+        tables, facts: what else is known.
+        changes: against the baseline.
+        errors, findings: what went wrong, what is to be known.
+        more_errors, more_findings: how many there is no room for.
+        plain: all that the script draws from.
+    """
+
+    __test__ = False
+
+    how: str
+    reasons: tuple[str, ...]
     tiles: tuple[Tile, ...]
     charts: Charts
     percentiles: Table | None
@@ -91,54 +123,59 @@ class TestView:
     errors: tuple[ErrorView, ...]
     more_errors: int
     findings: tuple[FindingView, ...]
+    more_findings: int
     plain: Mapping[str, object]
 
 
-def test_view(result: TestResult, anchor: str, detail: Detail, scale: Scale | None) -> TestView:
-    """What is shown of ``result``.
-
-    Args:
-        result: to be shown.
-        anchor: its id in the page.
-        detail: how much is told.
-        scale: the axis of latencies that all tests share.
-    """
+def test_view(result: TestResult, detail: Detail) -> TestView:
+    """What is shown of ``result``, in so much ``detail``."""
     charts = charts_of(result, detail.points)
     comparison = result.comparison
     changes = None if comparison is None else quantities_table(comparison)
+    held = held_limits(result)
+    told = tuple(shortened(text, detail.text_width) for _, text in reasons(result))[: detail.findings]
+    # The serious ones are the last to be left out; what is left stays in its order.
+    findings = sorted(sorted(enumerate(result.findings), key=lambda each: not each[1].serious)[: detail.findings])
     return TestView(
-        name=squeezed(result.metrics.test_name, _NAME_WIDTH),
-        anchor=anchor,
-        status=result.status.value,
-        word=WORDS[result.status],
-        how=shortened(how_run(result), _TEXT_WIDTH),
-        reasons=tuple(shortened(text, _TEXT_WIDTH) for _, text in reasons(result)),
-        cells=_cells(result),
-        range=latency_range(result, scale),
-        change=f"{changes.rows[0].amount.partition(' [')[0]} {changes.rows[0].verdict}" if changes else "",
-        tiles=tuple(tiles(result)),
+        how=shortened(how_run(result), detail.text_width),
+        reasons=told,
+        tiles=tuple(tiles(result, held)),
         charts=charts,
         percentiles=_percentile_table(result),
         timeline=_timeline(charts, detail.table_rows),
-        tables=(*_tables(result), *([] if changes is None or detail.plots else [_plain_changes(changes)])),
+        tables=tuple(
+            _cut(table, detail)
+            for table in (*_tables(result), *([] if changes is None or detail.plots else [_plain_changes(changes)]))
+        ),
         facts=tuple(_facts(result, detail)),
         changes=changes if detail.plots else None,
         errors=_errors(result, detail),
         more_errors=max(len(result.metrics.errors) - detail.errors, 0),
-        findings=tuple(
-            FindingView(
-                squeezed(each.code, _CODE_WIDTH),
-                each.serious,
-                shortened(f"{each.seen} {each.why}", _TEXT_WIDTH),
-                shortened(each.advice, _TEXT_WIDTH),
-            )
-            for each in result.findings
-        ),
-        plain=_plain(result, charts),
+        findings=tuple(_finding(each, detail) for _, each in findings),
+        more_findings=len(result.findings) - len(findings),
+        plain=_plain(result, charts, held, told),
     )
 
 
-test_view.__test__ = False  # type: ignore[attr-defined]  # for pytest, which goes by the name
+# For pytest, which goes by the name.
+test_row.__test__ = test_view.__test__ = False  # type: ignore[attr-defined]
+
+
+def _finding(finding: Finding, detail: Detail) -> FindingView:
+    return FindingView(
+        squeezed(finding.code, _CODE_WIDTH),
+        finding.serious,
+        shortened(f"{finding.seen} {finding.why}", detail.text_width),
+        shortened(finding.advice, detail.text_width),
+    )
+
+
+def _cut(table: Table, detail: Detail) -> Table:
+    """``table`` in so much detail."""
+    left = len(table.rows) - detail.rows
+    rows = tuple(tuple(shortened(cell, detail.text_width) for cell in row) for row in table.rows[: detail.rows])
+    caption = f"{table.caption} ({left} more in the results file)" if left > 0 else table.caption
+    return replace(table, caption=caption, rows=rows)
 
 
 def _tables(result: TestResult) -> Iterator[Table]:
@@ -157,7 +194,10 @@ def _facts(result: TestResult, detail: Detail) -> Iterator[Facts]:
     groups = [] if record.database is None else [database_facts(record.database)]
     groups += [] if record.cache is None else [cache_facts(record.cache)]
     for group in (*groups, *facts(result, detail)):
-        pairs = tuple((shortened(label, _NAME_WIDTH), shortened(text, _TEXT_WIDTH)) for label, text in group.pairs)
+        pairs = tuple(
+            (shortened(label, min(_NAME_WIDTH, detail.text_width)), shortened(text, detail.text_width))
+            for label, text in group.pairs
+        )
         if pairs:
             yield Facts(group.heading, pairs)
 
@@ -190,8 +230,8 @@ def _percentile_table(result: TestResult) -> Table | None:
 
 
 def _timeline(charts: Charts, most_rows: int) -> Table | None:
-    """Some rows of what the time axis shows, for those who do not see it."""
-    if charts.time is None:
+    """Some rows of what the time axis shows, for those without a script, which makes a row of every interval."""
+    if charts.time is None or not most_rows:
         return None
     each = -(-charts.time.count // most_rows)
     lines = [(panel, line) for panel in charts.panels for line in panel.lines]
@@ -227,7 +267,9 @@ def _errors(result: TestResult, detail: Detail) -> tuple[ErrorView, ...]:
     return tuple(made)
 
 
-def _plain(result: TestResult, charts: Charts) -> dict[str, object]:
+def _plain(
+    result: TestResult, charts: Charts, held: Sequence[tuple[Limit, Held]], told: Sequence[str]
+) -> dict[str, object]:
     metrics = result.metrics
     figures: Sequence[tuple[str, float]] = (
         ("median_ms", metrics.median_time_ms),
@@ -243,15 +285,15 @@ def _plain(result: TestResult, charts: Charts) -> dict[str, object]:
         "status": result.status.value,
         "attempts": metrics.iterations,
         **{name: rounded(value) for name, value in figures},
-        "reasons": [shortened(text, _NAME_WIDTH) for _, text in reasons(result)],
+        "reasons": [shortened(text, _NAME_WIDTH) for text in told],
         "limits": [
             {
                 "percentile": limit.metric.percentile,
                 "sign": limit.sign,
                 "ms": rounded(limit.bound, 6),
-                "broken": held.broken,
+                "broken": each.broken,
             }
-            for limit, held in held_limits(result)
+            for limit, each in held
             if limit.metric.unit == "ms" and limit.metric.percentile is not None
         ],
         **plain_charts(charts),

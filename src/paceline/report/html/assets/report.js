@@ -32,7 +32,7 @@ const logMarks = (low, high) => {
   const marks = [];
   for (let power = Math.floor(low) - 1; power <= high; power++) for (const step of steps) { const at = power + Math.log10(step); if (at >= low && at <= high) marks.push(at); }
   if (marks.length > 2) return marks;
-  const from = 10 ** low, to = 10 ** high, rough = (to - from) / 4, unit = 10 ** Math.floor(Math.log10(rough));
+  const from = 10 ** low, to = 10 ** high, rough = (to - from) / 6, unit = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((each) => each * unit).find((each) => each >= rough);
   for (let at = Math.ceil(from / step) * step, even = []; ; at += step) { if (at > to) return even; even.push(Math.log10(at)); }
 };
@@ -101,7 +101,19 @@ const draw = {
     }, [x, logs(ms)]];
   },
   "sweep-throughput"(sweep) {
-    return [workers(sweep, axis({ size: 58, values: (u, marks) => marks.map(plain) }), [["throughput", (at) => plain(at) + "/s"]], 0), [logs(sweep.workers), sweep.throughput]];
+    const told = (at) => plain(at) + "/s", rates = axis({ size: 58, values: (u, marks) => marks.map(plain) }), { law } = sweep;
+    if (!law) return [workers(sweep, rates, [["throughput", told]], 0), [logs(sweep.workers), sweep.throughput]];
+    const drawn = workers(sweep, rates, [["throughput", told], ["by the law", told]], 0);
+    Object.assign(drawn.series[1], { width: 0, paths: () => null, points: { show: true, size: 7, fill: () => ink(LINES[0]) } });
+    drawn.series[2].points = { show: false };
+    if (law.peak) drawn.hooks = { draw: [(u) => {
+      const [at, low, high] = law.peak.map((each) => u.valToPos(Math.log10(each), "x", true)), { left, top, width, height } = u.bbox, ratio = devicePixelRatio;
+      u.ctx.save(); u.ctx.strokeStyle = ink("--c2"); u.ctx.globalAlpha = .12; u.ctx.fillStyle = ink("--c2"); u.ctx.fillRect(Math.max(low, left), top, Math.min(high, left + width) - Math.max(low, left), height);
+      u.ctx.globalAlpha = 1; u.ctx.lineWidth = 1.5 * ratio; u.ctx.setLineDash([5 * ratio, 3 * ratio]);
+      u.ctx.beginPath(); u.ctx.moveTo(at, top); u.ctx.lineTo(at, top + height); u.ctx.stroke();
+      word(u, "peak", at + 4 * ratio, top + 7 * ratio, ink("--c2"), []); u.ctx.restore();
+    }] };
+    return [drawn, [logs(law.workers), law.workers.map((each) => { const at = sweep.workers.indexOf(each); return at < 0 ? null : sweep.throughput[at]; }), law.throughput]];
   },
   "sweep-latency"(sweep) {
     const told = (at) => inMs(10 ** at);
@@ -150,9 +162,9 @@ const panel = (test, time, n, last, key) => {
 };
 
 const charts = new Map();
-const put = (figure, options, values, height) => {
+const put = (figure, options, values, height, width = figure.clientWidth) => {
   const place = figure.appendChild(make("div"));
-  const plot = new uPlot({ width: Math.max(figure.clientWidth, 220), height, cursor: { drag: { x: false, y: false } }, padding: [8, 22, 0, 0], ...options }, values, place);
+  const plot = new uPlot({ width: Math.max(width, 220), height, cursor: { drag: { x: false, y: false } }, padding: [8, 22, 0, 0], ...options }, values, place);
   plot.ctx.canvas.setAttribute("role", "img");
   return plot;
 };
@@ -162,10 +174,10 @@ const drawn = (figure) => {
   const owner = figure.closest("details.test, section"), source = data(owner), kind = figure.dataset.chart;
   const named = (plot, text) => plot.ctx.canvas.setAttribute("aria-label", text + " of " + (source.name || source.label) + "; a table with the figures follows");
   if (kind === "time") {
-    const key = "time" + keys++, time = source.time;
+    const key = "time" + keys++, time = source.time, width = figure.clientWidth;
     charts.set(figure, time.panels.map((each, n) => {
       const place = figure.appendChild(make("div", undefined, "panel")); place.append(make("div", each.title, "panel-title"));
-      const [options, values] = panel(source, time, n, n === time.panels.length - 1, key), plot = put(place, options, values, options.height);
+      const [options, values] = panel(source, time, n, n === time.panels.length - 1, key), plot = put(place, options, values, options.height, width);
       named(plot, each.title + " over time"); return plot;
     }));
   } else {
@@ -176,8 +188,23 @@ const drawn = (figure) => {
   widths.observe(figure);
 };
 const widths = new ResizeObserver((entries) => { for (const { target } of entries) for (const plot of charts.get(target) || []) if (target.clientWidth && plot.width !== target.clientWidth) plot.setSize({ width: target.clientWidth, height: plot.height }); });
-const seen = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); drawn(target); } }, { rootMargin: "300px" });
-all("figure.chart").forEach((figure) => seen.observe(figure));
+// Drawn when looked at, and gone when far away: of a thousand tests that are all open, the canvases would take gigabytes.
+const gone = (figure) => {
+  if (!charts.has(figure)) return;
+  figure.style.minHeight = figure.offsetHeight + "px";
+  widths.unobserve(figure); charts.get(figure).forEach((plot) => plot.destroy()); charts.delete(figure);
+  all(":scope > div", figure).forEach((place) => place.remove());
+  delete figure.dataset.drawn;
+};
+// One at a time, when nothing else is to be done, and none that has been scrolled past: a wheel turned fast is followed at once.
+const waiting = new Set(), later = window.requestIdleCallback || ((work) => setTimeout(work, 1));
+const work = () => { const [figure] = waiting; if (!figure) return; waiting.delete(figure); drawn(figure); if (waiting.size) later(work); };
+const near = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) { if (!isIntersecting) waiting.delete(target); else if (waiting.add(target).size === 1) later(work); } }, { rootMargin: "300px" });
+const far = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) if (!isIntersecting) gone(target); }, { rootMargin: "4000px" });
+// Of closed tests nothing is looked at, so nothing is watched: each figure that is costs time in every frame.
+const watch = (test) => { if (test.open && !test.dataset.watched) { test.dataset.watched = ""; all("figure.chart", test).forEach((figure) => { near.observe(figure); far.observe(figure); }); } };
+all("section > figure.chart, section > .grid2 > figure.chart").forEach((figure) => near.observe(figure));
+all("details.test[open]").forEach(watch);
 const redraw = () => charts.forEach((plots) => plots.forEach((plot) => {
   plot.redraw(false, true);
   all(".u-series", plot.root).forEach((line, n) => { const marker = one(".u-marker", line); if (n && marker) marker.style.borderColor = marker.style.background = plot.series[n].stroke(plot, n); });
@@ -206,8 +233,33 @@ const openAnchor = () => {
 addEventListener("hashchange", openAnchor);
 document.addEventListener("click", (event) => { const link = event.target.closest && event.target.closest('a[href^="#"]'); if (link && link.hash === location.hash) openAnchor(); });
 openAnchor();
+
+// The table behind a time axis has all of its intervals once it is opened; in the file it has some, or none where there are many tests.
+const numeral = (value) => value == null ? "–" : Number(value.toPrecision(3)).toLocaleString("en-GB");
+document.addEventListener("toggle", ({ target }) => {
+  if (target.matches(".test")) watch(target);
+  if (!target.open || target.dataset.table !== "time" || "filled" in target.dataset) return;
+  target.dataset.filled = "";
+  const { interval_s: each, intervals, panels } = data(target.closest("details.test")).time, made = make("table", undefined, "data"), place = make("div", undefined, "scroll");
+  const lines = panels.flatMap(({ title, unit, lines }) => Object.entries(lines).map(([name, values]) => [(title === "CPU" ? title : title.split(" ")[0].toLowerCase()) + " " + name + (unit && ", " + unit), values]));
+  const caption = made.createCaption().textContent = "Over time, in intervals of " + significant(each) + " s";
+  made.createTHead().insertRow().append(...["from", ...lines.map(([name]) => name)].map((text) => make("th", text)));
+  const body = made.createTBody();
+  for (let at = 0; at < intervals; at++) body.insertRow().append(make("th", significant(at * each) + " s"), ...lines.map(([, values]) => make("td", numeral(values[at]))));
+  place.tabIndex = 0; place.setAttribute("role", "region"); place.setAttribute("aria-label", caption); place.append(made);
+  [...target.children].slice(1).forEach((old) => old.remove()); target.append(place);
+}, true);
 const openAll = one("#open-all");
-if (openAll) openAll.addEventListener("click", () => { const tests = all("details.test"), open = tests.some((each) => !each.open && !each.hidden); tests.forEach((each) => { each.open = open; }); openAll.textContent = open ? "Close all" : "Open all"; });
+// Of a thousand that are open each frame of scrolling takes a tenth of a second.
+const MOST_OPEN = 100, tellOpenAll = () => { openAll.textContent = all("details.test:not([hidden])").length > MOST_OPEN ? "Open the first " + MOST_OPEN : "Open all"; };
+if (openAll) {
+  tellOpenAll();
+  openAll.addEventListener("click", () => {
+    const shown = all("details.test:not([hidden])").slice(0, MOST_OPEN), open = shown.some((each) => !each.open);
+    (open ? shown : all("details.test")).forEach((each) => { each.open = open; });
+    if (open) openAll.textContent = "Close all"; else tellOpenAll();
+  });
+}
 
 // Filter, search, sort.
 const table = one("#all");
@@ -220,6 +272,7 @@ if (table) {
     const wanted = new Set(filters.filter((each) => each.getAttribute("aria-pressed") === "true").map((each) => each.dataset.status)), words = search.value.toLowerCase();
     let count = 0;
     for (const row of rows) { const fits = wanted.has(row.dataset.status) && names.get(row).includes(words); row.hidden = !fits; details.get(row).hidden = !fits; count += fits; }
+    if (openAll && openAll.textContent !== "Close all") tellOpenAll();
     shown.textContent = count === rows.length ? "" : count + " of " + rows.length + " tests are shown.";
   };
   one("#filters").addEventListener("submit", (event) => event.preventDefault());
