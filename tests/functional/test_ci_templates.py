@@ -10,12 +10,14 @@ not run                               instead
 ``if:`` and triggers                  which steps are run is each test's own choice
 the default of ``install``            the environment of these tests
 GitHub's API                          a server on loopback that knows one pull request
+the doctor on GitLab                  what it wrote with the same options for the action, as a machine that is unfit
 ====================================  ==============================================================================
 """
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -26,11 +28,10 @@ from threading import Thread
 from typing import Any
 
 import pytest
-import xmlschema
 from ruamel.yaml import YAML
 
 import paceline
-from tests.functional.plugin_runs import LOADED
+from tests import junit
 
 pytestmark = pytest.mark.real
 
@@ -46,7 +47,6 @@ ACTIONS = {
     "actions/upload-artifact@v6",
     "./.github/actions/paceline",
 }
-JUNIT = xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit.xsd")
 FILES = {
     "src/shop.py": "def total():\n    return sum(range(200))\n",
     "tests/perf/test_shop.py": "import shop\n\n\ndef test_total(perf):\n    perf(shop.total)\n",
@@ -170,6 +170,9 @@ class Runner:
             "PATH": f"{self.tools}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.project / "src"),
             "PYTEST_ADDOPTS": "",
+            # Whatever else is installed here would be imported by each process of each side.
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            "PYTEST_PLUGINS": "paceline.pytest_plugin",
             "LC_ALL": "C.UTF-8",
             "CI": "true",
             "RUNNER_TEMP": str(self.temp),
@@ -251,7 +254,7 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The commands that the install step would have put on the path."""
     folder = tmp_path_factory.mktemp("bin")
-    commands = {"paceline": "-m paceline.cli.main", "pytest": f"-m pytest {' '.join(LOADED)}", "python": ""}
+    commands = {"paceline": "-m paceline.cli.main", "pytest": "-m pytest", "python": ""}
     for name, words in commands.items():
         (folder / name).write_text(f'#!/bin/sh\nexec {sys.executable} {words} "$@"\n')
         (folder / name).chmod(0o755)
@@ -290,7 +293,7 @@ class TestAction:
         assert "::error file=tests/perf/test_shop.py,title=" in (slower.temp / "said").read_text()
         names = sorted(path.name for path in slower.out.iterdir())
         assert names == ["doctor.json", "duet.json", "duet.md", "duet.xml", "pull-request.txt"]
-        JUNIT.validate(slower.out / "duet.xml")
+        junit.validate(slower.out / "duet.xml")
 
     def test_a_baseline_grows_on_its_branch_alone(self, runner: Runner) -> None:
         def sessions() -> int:
@@ -305,7 +308,7 @@ class TestAction:
         assert runner.action("Measure", "Report", "Verdict", mode="baseline").returncode == 0
         assert sessions() == 2
         assert "| change of the median | verdict |" in (runner.out / "results.md").read_text()
-        JUNIT.validate(runner.out / "results.xml")
+        junit.validate(runner.out / "results.xml")
 
     def test_a_broken_limit(self, runner: Runner) -> None:
         done = runner.action("Measure", "Report", mode="limits", tests="tests/limit", options="--perf-quick")
@@ -335,8 +338,14 @@ class TestGitLab:
         own = {**content[".paceline"]["variables"], **content[job].get("variables", {})}
         return {**own, "PACELINE_INSTALL": "paceline --version"}
 
-    def test_a_merge_request(self, runner: Runner, slower: Runner) -> None:
+    def test_a_merge_request(self, runner: Runner, slower: Runner, tmp_path: Path) -> None:
         """Of which there is nothing to measure: how long that takes is seen on GitHub."""
+        examined = f"cp {slower.out / 'doctor.json'} performance/ && exit 6"
+        runner.tools = shutil.copytree(runner.tools, tmp_path / "bin")
+        (runner.tools / "paceline").write_text(
+            f'#!/bin/sh\n[ "$*" = "doctor --quick --json performance/doctor.json" ] && {examined}\n'
+            f'exec {sys.executable} -m paceline.cli.main "$@"\n'
+        )
         job = "performance duet"
         given = self.variables(job) | {"PACELINE_TESTS": "tests/unit", "PACELINE_OPTIONS": "--pairs 7"}
         given["CI_MERGE_REQUEST_DIFF_BASE_SHA"] = git(runner.project, "rev-parse", "HEAD^1")
@@ -352,8 +361,22 @@ class TestGitLab:
         (made / "duet.json").write_bytes((slower.out / "duet.json").read_bytes())
         assert runner.bash(self.script(job, "after_script"), **given).returncode == 0
         assert (made / "duet.md").read_text() == (slower.out / "duet.md").read_text()
-        JUNIT.validate(made / "duet.xml")
+        junit.validate(made / "duet.xml")
         assert git(runner.project, "status", "--porcelain") == ""
+
+    @pytest.mark.parametrize("code", range(7))
+    def test_every_exit_code_is_the_jobs(self, code: int, tmp_path: Path) -> None:
+        """Of commands that only end so: what each code stands for is seen on GitHub, and in test_exit_codes."""
+        for name in ("paceline", "pytest"):
+            (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n")
+            (tmp_path / name).chmod(0o755)
+        runner = Runner(tmp_path, tmp_path, tmp_path)
+        for job in ("performance duet", "performance baseline"):
+            given = self.variables(job) | {"CI_MERGE_REQUEST_DIFF_BASE_SHA": "HEAD^1"}
+            assert runner.bash(self.script(job, "script"), **given).returncode == code
+            given["PACELINE_INSTALL"] = "true"
+            unfit_or_fit = code in {0, 6}
+            assert runner.bash(self.script(job, "before_script"), **given).returncode == (0 if unfit_or_fit else code)
 
     def test_a_baseline(self, runner: Runner) -> None:
         job = "performance baseline"
@@ -363,7 +386,7 @@ class TestGitLab:
         assert runner.bash(self.script(job, "after_script"), **self.variables(job)).returncode == 0
         (kept,) = read(GITLAB)[job]["cache"]["paths"]
         assert TEST in (runner.project / kept).read_text()
-        JUNIT.validate(runner.project / "performance" / "results.xml")
+        junit.validate(runner.project / "performance" / "results.xml")
 
 
 class Hub(ThreadingHTTPServer):

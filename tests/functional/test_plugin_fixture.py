@@ -5,6 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from paceline.store.journal import read_journal
 from tests.functional.plugin_runs import run, suite
 
 pytest_plugins = ["pytester"]
@@ -20,17 +21,26 @@ def test_a_call_is_a_benchmark_named_after_its_test(pytester: pytest.Pytester) -
             assert (result.metrics.iterations, len(calls)) == (100, 110)
             assert result.status is TestStatus.PASSED
 
+        def test_said(perf):
+            assert perf(work, test_type=TestType.API_ENDPOINT).record.kind_is_said
+
         @pytest.mark.parametrize("n", [10, 20])
         def test_arguments(perf, n):
             result = perf(range, n, iterations=5, warmup_iterations=0, keep_returned=True)
             assert perf.returned == range(n)
+            assert not result.record.kind_is_said
             assert result.metrics.test_name.endswith(f"[{n}]")
         """,
     )
     outcome = run(pytester, "--perf-json", "out.json")
-    outcome.assert_outcomes(passed=3)
+    outcome.assert_outcomes(passed=4)
     names = [each["metrics"]["test_name"] for each in json.loads((pytester.path / "out.json").read_text())["results"]]
-    assert names == ["test_it.py::test_sum", "test_it.py::test_arguments[10]", "test_it.py::test_arguments[20]"]
+    assert names == [
+        "test_it.py::test_sum",
+        "test_it.py::test_said",
+        "test_it.py::test_arguments[10]",
+        "test_it.py::test_arguments[20]",
+    ]
     outcome.stdout.fnmatch_lines(["*= performance =*", "*median*p95*p99*ops/s*errors*status", "*::test_sum *passed"])
 
 
@@ -289,15 +299,29 @@ def test_a_duet(pytester: pytest.Pytester) -> None:
         def test_duet(perf):
             result = perf.run_duet("sums", work, work, pairs=7)
             assert result.pairs <= 7
+
+        def test_breaks_off():
+            import pathlib
+            assert pathlib.Path("out.json").exists()
+
+        def test_last():
+            pass
         """,
     )
-    outcome = run(pytester, "--perf-json", "out.json")
+    outcome = run(pytester, "--perf-json", "out.json", "-x")
     # What seven pairs prove is the machine's to say; that it warns where they prove nothing is the plugin's.
     warned = "  inconclusive: " in outcome.stdout.str()
-    outcome.assert_outcomes(passed=1, warnings=int(warned))
+    outcome.assert_outcomes(passed=1, failed=1, warnings=int(warned))
     assert warned == ("PacelineWarning: inconclusive duet: " in outcome.stdout.str())
     outcome.stdout.fnmatch_lines(["*= performance =*", "sums *(* pairs*"])
-    assert json.loads((pytester.path / "out.json").read_text())["duets"]["verdicts"][0]["name"] == "sums"
+    duets = json.loads((pytester.path / "out.json").read_text())["duets"]
+    assert duets["verdicts"][0]["name"] == "sums"
+    (journal,) = (pytester.path / ".paceline").glob("journal-*")
+    assert [each.name for each in read_journal(journal).duets] == ["sums"]
+    # A session that goes on has these very pairs, and another duet of that name does not.
+    run(pytester, "--perf-resume", "--perf-json", "again.json").assert_outcomes(passed=3, warnings=int(warned))
+    assert json.loads((pytester.path / "again.json").read_text())["duets"] == duets
+    assert not journal.exists()
 
 
 def test_refused_calls(pytester: pytest.Pytester) -> None:

@@ -1,14 +1,17 @@
 """The end of a session: whatever ended it, what was measured is written, and the exit code says what came of it."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import PacelineError, PacelineWarning
 from paceline.core.units import counted
 from paceline.judge.duet import judge_duets
+from paceline.judge.result import TestResult
 from paceline.pytest_plugin.outcome import supports_no_verdict
 from paceline.pytest_plugin.session import PerfSession
+from paceline.records.duet import DuetRecord
 from paceline.report.document import document_of
 from paceline.report.duet_junit import duet_suites
 from paceline.report.junit import suites_as_xml, suites_of
@@ -113,12 +116,16 @@ def _add_to_history(session: PerfSession, url: str) -> None:
     session.notices.append(f"{counted(added.added, 'session')} added to the history")
 
 
+def _names(results: Sequence[TestResult], duets: Sequence[DuetRecord]) -> set[str]:
+    return {result.metrics.test_name for result in results} | {duet.name for duet in duets}
+
+
 def _close(session: PerfSession, *, keep: bool) -> None:
     journal = session.journal
     if journal is None:
         return
-    measured = {result.metrics.test_name for result in session.framework.results}
-    left = {result.metrics.test_name for result in session.finished} - measured
+    measured = _names(session.framework.results, session.framework.duets)
+    left = _names(session.finished, session.finished_duets) - measured
     keep = (keep and bool(measured)) or bool(left)
     session.close(remove=not keep)
     if keep:

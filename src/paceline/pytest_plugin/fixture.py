@@ -42,6 +42,9 @@ _FILLED_IN = {
 }
 
 
+_NOT_KEPT = frozenset({"self", "test_type"})
+
+
 class BenchmarkOptions(TypedDict, total=False):
     """What ``perf(operation)`` takes besides: arguments of ``run_benchmark``, and what it makes of ``threshold``."""
 
@@ -137,7 +140,7 @@ class Perf:
         operation: Measurable | Callable[..., Any],
         *args: object,
         name: str | None = None,
-        test_type: TestType = TestType.API_ENDPOINT,
+        test_type: TestType | None = None,
         keep_returned: bool = False,
         **options: Unpack[BenchmarkOptions],
     ) -> TestResult:
@@ -147,7 +150,7 @@ class Perf:
             operation: function, coroutine function or target.
             args: what it is called with.
             name: instead of the node id; no other test may have it.
-            test_type: what kind of thing it is, for the report.
+            test_type: what kind of thing it is, for the report, which is silent of it where it is None.
             keep_returned: put what the last call returned into ``returned``; that costs about 0.1 us a call.
             options: those of ``run_benchmark``. ``threshold`` may be an expression such as ``'p(95)<100ms'``, a list
                 of them, or a mapping of the fields of a :class:`PerformanceThreshold`, too.
@@ -173,7 +176,7 @@ class Perf:
         operation: Measurable | Callable[..., Any],
         *args: object,
         name: str | None = None,
-        test_type: TestType = TestType.API_ENDPOINT,
+        test_type: TestType | None = None,
         keep_returned: bool = False,
         **options: Unpack[BenchmarkOptions],
     ) -> TestResult:
@@ -204,7 +207,9 @@ class Perf:
         """The arguments of a method of the framework by their names, with what marker, settings and options add."""
         bound = signature.bind(None, *args, **kwargs).arguments
         known = signature.parameters
-        given = {name: value for name, value in bound.items() if name != "self" and value is not None}
+        given = {name: value for name, value in bound.items() if name not in _NOT_KEPT and value is not None}
+        if "test_type" in known:
+            given["test_type"] = bound["test_type"]  # which may be None
         if "threshold" in known:
             given["threshold"] = self._limits(given.get("threshold"))
         for name, key in _FILLED_IN.items():

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from paceline.targets.call import CallTarget
 
 _MEASURING = frozenset({"perf", "benchmark"})
-_ONE_ONLY = "it measures more than once, and a duet compares one thing a test: parametrise it, or split it"
+_ONE_ONLY = (
+    "it measures more than once, and a duet compares one thing a test, as the two sides take turns within it: write a "
+    "test for each, or @pytest.mark.parametrize with a value for each"
+)
 _CALLS_ONLY = "a duet of a suite compares calls one after the other: loads, levels and duets have commands of their own"
 _Function = Callable[[], Any]
 

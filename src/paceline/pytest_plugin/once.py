@@ -8,7 +8,6 @@ import pytest
 
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
-from paceline.records.run_record import TestType
 from paceline.targets.call import CallTarget, returns_awaitable
 from paceline.targets.operation import Measured, measured
 
@@ -53,7 +52,7 @@ class _Watched:
         self._error: BaseException | None = None
         self.arguments: dict[str, Any] = {
             "test_name": arguments["test_name"],
-            "test_type": arguments.get("test_type", TestType.API_ENDPOINT),
+            "test_type": arguments.get("test_type"),
             "operation": what,
             "iterations": 1,
             "warmup_iterations": 0,

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from paceline.judge.change import Rule
     from paceline.judge.result import TestResult
     from paceline.pytest_plugin.measurer import Measurer
+    from paceline.records.duet import DuetRecord
+    from paceline.records.run_record import RunRecord
     from paceline.store.journal import Journal
 
 JOURNAL_COMMAND = "pytest"
@@ -38,6 +40,8 @@ class PerfSession:
         failed: node ids of the tests that failed.
         notices: what a person should know at the end, a sentence each.
         finished: results of a session that was cut off, which need not be measured again.
+        finished_duets: likewise.
+        begun: repeats of levels that it did not finish.
         workers: the worker of pytest-xdist that this process is; None where it is none.
         measuring_s: seconds spent on measuring so far.
         noted: findings about the run under way.
@@ -58,6 +62,8 @@ class PerfSession:
         self.locations: dict[str, tuple[str, int | None, str]] = {}
         self.failed: set[str] = set()
         self.finished: Sequence[TestResult] = ()
+        self.finished_duets: Sequence[DuetRecord] = ()
+        self.begun: Sequence[RunRecord] = ()
         self.workers: Workers | None = workers_of(config)
         self.measuring_s = 0.0
         self.noted: Sequence[Finding] = ()
@@ -199,6 +205,8 @@ class PerfSession:
         framework = PerformanceTestFramework(
             journal=self._journal,
             finished=self.finished,
+            finished_duets=self.finished_duets,
+            begun=self.begun,
             # A session that is gone on with is still the same one: a baseline must not get its figures twice.
             session_id=None if self._journal is None else self._journal.path.stem,
             noted=self._circumstances,
@@ -235,7 +243,7 @@ class PerfSession:
                 broken_off = newest_journal(JOURNAL_COMMAND, folder)
                 if broken_off is not None:
                     path, content = broken_off
-                    self.finished = content.results
+                    self.finished, self.finished_duets, self.begun = content.results, content.duets, content.repeats
                     self.notices += content.notices
                     return Journal(path)
                 self.notices.append("there was nothing to resume: no session was cut off here; all was measured")
