@@ -19,11 +19,13 @@ if TYPE_CHECKING:
         PacelineWarning,
     )
     from paceline.core.findings import Finding
+    from paceline.engine.cluster import Cluster
     from paceline.framework import PerformanceTestFramework
+    from paceline.judge.capacity import CapacityResult
     from paceline.judge.change import Verdict
     from paceline.judge.duet import DuetResult
     from paceline.judge.result import TestResult, TestStatus
-    from paceline.judge.thresholds import PerformanceThreshold
+    from paceline.judge.thresholds import PerformanceThreshold, Threshold
     from paceline.records.metrics import PerformanceMetrics
     from paceline.records.outcome import Outcome
     from paceline.records.run_record import TestType
@@ -49,7 +51,9 @@ __all__ = [
     "BaselineError",
     "CacheClientTarget",
     "CacheTarget",
+    "CapacityResult",
     "ClosedLoop",
+    "Cluster",
     "ConfigurationError",
     "ConstantRate",
     "Drawn",
@@ -78,6 +82,7 @@ __all__ = [
     "TestResult",
     "TestStatus",
     "TestType",
+    "Threshold",
     "Uniform",
     "User",
     "Verdict",
@@ -92,7 +97,9 @@ _HOMES = {
     "BaselineError": "core.errors",
     "CacheClientTarget": "targets.cache_client",
     "CacheTarget": "targets.cache",
+    "CapacityResult": "judge.capacity",
     "ClosedLoop": "workload.models",
+    "Cluster": "engine.cluster",
     "ConfigurationError": "core.errors",
     "ConstantRate": "workload.models",
     "Drawn": "targets.sql.statement",
@@ -121,6 +128,7 @@ _HOMES = {
     "TestResult": "judge.result",
     "TestStatus": "judge.result",
     "TestType": "records.run_record",
+    "Threshold": "judge.thresholds",
     "Uniform": "workload.keys",
     "User": "scenario.user",
     "Verdict": "judge.change",

@@ -2,27 +2,34 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
+from paceline.campaign import capacity_load
 from paceline.campaign.benchmark import benchmark_request
-from paceline.campaign.duet import ADAPTIVE_LOOKS, PAIRS, checked_pairs, duet_of_callables
+from paceline.campaign.duet import ADAPTIVE_LOOKS, PAIRS, checked_pairs, duet_of_callables, is_of_these
 from paceline.campaign.load import load_request
 from paceline.campaign.suite import Suite
-from paceline.campaign.sweep import level_requests
+from paceline.campaign.sweep import checked_seed, level_requests
+from paceline.campaign.together import Member, run_together
 from paceline.core.clock import SYSTEM_CLOCK, Clock, utc_text
 from paceline.core.findings import Finding
+from paceline.engine.cluster import Cluster
 from paceline.engine.request import Observer, RunRequest
+from paceline.judge.capacity import CapacityResult, judge_capacity
 from paceline.judge.change import STORED, Rule
 from paceline.judge.duet import DuetResult, judge_duets
 from paceline.judge.result import TestResult
 from paceline.judge.thresholds import PerformanceThreshold
+from paceline.records.capacity import CapacityRecord
 from paceline.records.duet import DuetRecord
-from paceline.records.run_record import TestType
+from paceline.records.run_record import RunRecord, TestType
+from paceline.report.capacity_text import render_capacities
 from paceline.report.document import document_of
 from paceline.report.duet_text import render_duets
 from paceline.report.text import render_text
 from paceline.store.baselines import Saved, Sessions
+from paceline.store.capacities import capacities_to_plain
 from paceline.store.codec import plain_metadata, write_results
 from paceline.store.duets import StoredDuets, duets_to_plain
 from paceline.store.files import checked_path, write_atomically
@@ -60,12 +67,15 @@ class PerformanceTestFramework:
         clock: where the time comes from.
         observer: is shown the progress of each run.
         finished: results of an earlier, broken-off session that need not be measured again.
+        finished_duets: likewise.
+        begun: repeats that were finished in it, of levels of a sweep that were not.
         session_id: of this session in baselines; saving again under the same replaces. None: a new one.
         noted: findings about the circumstances, asked for at the end of every run.
         rule_of: the sizes of a change against a baseline that matter, by test name.
 
     Attributes:
         duets: what :meth:`run_duet` saw so far, in order.
+        capacities: what :meth:`find_capacity` saw so far, in order.
 
     Raises:
         OutputError: the journal cannot be written.
@@ -80,6 +90,8 @@ class PerformanceTestFramework:
         clock: Clock = SYSTEM_CLOCK,
         observer: Observer | None = None,
         finished: Sequence[TestResult] = (),
+        finished_duets: Sequence[DuetRecord] = (),
+        begun: Sequence[RunRecord] = (),
         session_id: str | None = None,
         noted: Callable[[], Sequence[Finding]] = tuple,
         rule_of: Callable[[str], Rule] = lambda _: STORED,
@@ -87,11 +99,20 @@ class PerformanceTestFramework:
         if journal is not None and not isinstance(journal, Journal):
             journal = Journal(checked_path("journal", journal))
         self._suite = Suite(
-            clock=clock, journal=journal, observer=observer, finished=finished, noted=noted, rule_of=rule_of
+            clock=clock,
+            journal=journal,
+            observer=observer,
+            finished=finished,
+            begun=begun,
+            noted=noted,
+            rule_of=rule_of,
         )
         self._session_id = session_id or uuid4().hex
         self._folder = working_folder()  # of the code that is measured, which may go elsewhere
         self.duets: list[DuetRecord] = []
+        self._finished_duets = list(finished_duets)
+        self.capacities: list[CapacityRecord] = []
+        self._observer = observer
 
     @property
     def results(self) -> list[TestResult]:
@@ -106,7 +127,7 @@ class PerformanceTestFramework:
     def run_benchmark(
         self,
         test_name: str,
-        test_type: TestType,
+        test_type: TestType | None,
         operation: Measurable,
         iterations: int = 100,
         warmup_iterations: int = 10,
@@ -127,7 +148,7 @@ class PerformanceTestFramework:
 
         Args:
             test_name: name of the test; a name that was used gets ``#2``, ``#3``, ... and a finding.
-            test_type: what kind of thing it is.
+            test_type: what kind of thing it is; None: an API_ENDPOINT that the report does not call so.
             operation: function or coroutine function without arguments, or a target such as :class:`HttpTarget`.
             iterations: measured calls (with ``batch``: samples).
             warmup_iterations: calls before them that do not count.
@@ -160,7 +181,7 @@ class PerformanceTestFramework:
     async def arun_benchmark(
         self,
         test_name: str,
-        test_type: TestType,
+        test_type: TestType | None,
         operation: Measurable,
         iterations: int = 100,
         warmup_iterations: int = 10,
@@ -198,18 +219,25 @@ class PerformanceTestFramework:
         teardown: Operation | None = None,
         timeout_s: float | None = None,
         target_pids: Sequence[int] = (),
+        repeats: int = 1,
+        seed: int | None = None,
     ) -> list[TestResult]:
         """Call ``operation`` by several workers at once, a result for each level of ``concurrency_levels``.
 
         The workers (threads; tasks on one event loop for a coroutine function) start together and share
         ``iterations_per_level`` calls, each timed on its own. Results are named ``{test_name}_concurrency_{n}``
-        and carry ``metadata['concurrency']``. The other arguments and the errors are those of
-        :meth:`run_benchmark`; ``setup`` and ``teardown`` are called once a level.
+        and carry ``metadata['concurrency']``. With ``repeats`` above 1 each level is measured that often, in an order
+        over all levels drawn from ``seed`` (None: drawn anew, and kept in the record), so that what drifts in the
+        meantime is not taken for scaling; a level's result is of all its runs together. From six levels on the report
+        says by what law they scale (``docs/scalability.md``). The other arguments and the errors are those of
+        :meth:`run_benchmark`; ``setup`` and ``teardown`` are called once a run.
         """
         what = measured(operation, setup, teardown)
         workload = FixedIterations(iterations_per_level, warmup_iterations)
-        requests = level_requests(test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids)
-        return [self._suite.run(request, threshold) for request in requests]
+        requests = level_requests(
+            test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids, repeats
+        )
+        return self._suite.run_levels(requests, threshold, checked_seed(seed, repeats))
 
     async def arun_concurrent_benchmark(
         self,
@@ -225,12 +253,16 @@ class PerformanceTestFramework:
         teardown: Operation | None = None,
         timeout_s: float | None = None,
         target_pids: Sequence[int] = (),
+        repeats: int = 1,
+        seed: int | None = None,
     ) -> list[TestResult]:
         """:meth:`run_concurrent_benchmark` on the running event loop."""
         what = measured(operation, setup, teardown)
         workload = FixedIterations(iterations_per_level, warmup_iterations)
-        requests = level_requests(test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids)
-        return [await self._suite.arun(request, threshold) for request in requests]
+        requests = level_requests(
+            test_name, what, concurrency_levels, workload, metadata, timeout_s, target_pids, repeats
+        )
+        return await self._suite.arun_levels(requests, threshold, checked_seed(seed, repeats))
 
     def run_load(
         self,
@@ -245,6 +277,8 @@ class PerformanceTestFramework:
         teardown: Operation | None = None,
         target_pids: Sequence[int] = (),
         probe: bool | None = None,
+        processes: int = 1,
+        cluster: Cluster | str | None = None,
     ) -> TestResult:
         """Put a load on ``operation`` and judge it.
 
@@ -265,6 +299,8 @@ class PerformanceTestFramework:
             probe: whether an independent client measures beside an HTTP load. None: beside loads of 5 s and more of
                 requests that change nothing, on two cores and more; beside a scenario it sends the requests that
                 users send most often, with the users' cookies and credentials.
+            processes: of an :class:`HttpTarget` or a scenario of a file: how many make the load together, a share each.
+            cluster: machines that make it together: the address of a Dask scheduler, or a :class:`Cluster`.
 
         Raises:
             ConfigurationError: an argument is wrong; nothing was measured.
@@ -274,7 +310,15 @@ class PerformanceTestFramework:
         """
         what = measured(operation, setup, teardown)
         request = load_request(
-            test_name, what, workload, metadata, warmup_s=warmup_s, target_pids=target_pids, probe=probe
+            test_name,
+            what,
+            workload,
+            metadata,
+            warmup_s=warmup_s,
+            target_pids=target_pids,
+            probe=probe,
+            processes=processes,
+            cluster=cluster,
         )
         return self._suite.run(request, threshold)
 
@@ -291,11 +335,21 @@ class PerformanceTestFramework:
         teardown: Operation | None = None,
         target_pids: Sequence[int] = (),
         probe: bool | None = None,
+        processes: int = 1,
+        cluster: Cluster | str | None = None,
     ) -> TestResult:
         """:meth:`run_load` on the running event loop."""
         what = measured(operation, setup, teardown)
         request = load_request(
-            test_name, what, workload, metadata, warmup_s=warmup_s, target_pids=target_pids, probe=probe
+            test_name,
+            what,
+            workload,
+            metadata,
+            warmup_s=warmup_s,
+            target_pids=target_pids,
+            probe=probe,
+            processes=processes,
+            cluster=cluster,
         )
         return await self._suite.arun(request, threshold)
 
@@ -333,23 +387,113 @@ class PerformanceTestFramework:
             MeasurementError: one of them raised, or no pair could be measured.
             KeyboardInterrupt: it was interrupted; nothing of it is kept.
         """
-        record = duet_of_callables(
-            test_name,
-            base,
-            candidate,
-            self._suite.clock,
-            setup=setup,
-            teardown=teardown,
-            looks=ADAPTIVE_LOOKS if adaptive else (checked_pairs(pairs),),
-            seed=seed,
-            metadata=plain_metadata(metadata),
-        )
+        looks = ADAPTIVE_LOOKS if adaptive else (checked_pairs(pairs),)
+        plain = plain_metadata(metadata)
+        record = next(
+            (each for each in self._finished_duets
+             if each.name == test_name and is_of_these(each, base, candidate, looks, plain)), None,
+        )  # fmt: skip
+        if record is not None:
+            self._finished_duets.remove(record)  # a second one of this name is the second of that session
+        else:
+            record = duet_of_callables(
+                test_name,
+                base,
+                candidate,
+                self._suite.clock,
+                setup=setup,
+                teardown=teardown,
+                looks=looks,
+                seed=seed,
+                metadata=plain,
+            )
+            if self._suite.journal is not None:
+                self._suite.journal.add_duet(record)
         self.duets.append(record)
         return judge_duets([record]).results[0]
+
+    def find_capacity(
+        self,
+        test_name: str,
+        operation: Measurable,
+        threshold: PerformanceThreshold,
+        metadata: Mapping[str, object] | None = None,
+        *,
+        low: float | None = None,
+        high: float | None = None,
+        budget_s: float = capacity_load.DEFAULT_BUDGET_S,
+        arrivals: Literal["poisson", "constant"] = capacity_load.POISSON,
+        of: Literal["rate", "users"] = "rate",
+        setup: Operation | None = None,
+        teardown: Operation | None = None,
+        seed: int | None = None,
+    ) -> CapacityResult:
+        """Find the highest load at which ``operation`` keeps every limit of ``threshold``, with its interval.
+
+        Args:
+            test_name: name of the test.
+            operation: what is loaded, as :meth:`run_load` takes it; an :class:`HttpTarget` that does not say how many
+                connections gets 100.
+            threshold: the limits to keep. Those on percentiles, mean and median of the latency give an interval; for
+                others it is that of the loads that were tried.
+            metadata: anything JSON can hold, for the report.
+            low: the lowest load to try; None: 10/s, or 1 user.
+            high: the highest; None: 100,000/s, or 1,000 users.
+            budget_s: how long it may take; the last probe may take a little longer.
+            arrivals: at random, as those of many strangers (``poisson``), or evenly spaced: with which more is kept.
+            of: whether the load is counted in arrivals a second or in users that wait for their answers.
+            setup: called once before each probe.
+            teardown: called once after each probe.
+            seed: of the order of the probes and of their arrivals; None: drawn, and recorded.
+
+        Returns:
+            The answer: ``capacity``, ``low`` and ``high``, ``limited_by``, ``broke_first``, what kind of answer it is.
+
+        Raises:
+            ConfigurationError: an argument is wrong, or there is no limit; nothing was measured.
+            MeasurementError: not even the first probe could be made, for example because nobody listens.
+            KeyboardInterrupt: it was interrupted; what was seen is in ``capacities``.
+        """
+        plan = capacity_load.capacity_plan(
+            test_name, operation, threshold,
+            low=low, high=high, budget_s=budget_s, arrivals=arrivals, of=of, seed=seed, metadata=metadata,
+            setup=setup, teardown=teardown,
+        )  # fmt: skip
+        return self.search(plan)
+
+    def search(
+        self, plan: capacity_load.CapacityPlan, kept: Callable[[CapacityRecord], None] = lambda _: None
+    ) -> CapacityResult:
+        """Make a search that is described as data; the errors are those of :meth:`find_capacity`.
+
+        Args:
+            plan: what for.
+            kept: is given all that is known after each probe.
+        """
+        searched = capacity_load.find_capacity(plan, self._suite.clock, self._observer, kept)
+        self.capacities.append(searched.record)
+        if searched.stopped_by is not None:
+            raise searched.stopped_by
+        return judge_capacity(searched.record)
 
     def run(self, request: RunRequest, threshold: PerformanceThreshold | None = None) -> TestResult:
         """Make and judge a run that is described as data; the errors are those of :meth:`run_benchmark`."""
         return self._suite.run(request, threshold)
+
+    def run_together(self, members: Sequence[Member]) -> list[TestResult]:
+        """Make and judge several loads at once, each in a process of its own; results in the order of ``members``.
+
+        Raises:
+            ConfigurationError: two have one name, or a threshold asks for what its run cannot measure.
+            MeasurementError: one could not be made, which ends the others.
+        """
+        return run_together(self._suite, members)
+
+    def run_levels(
+        self, requests: Sequence[RunRequest], threshold: PerformanceThreshold | None = None, seed: int | None = None
+    ) -> list[TestResult]:
+        """Make and judge a sweep whose levels are described as data, as :meth:`run_concurrent_benchmark` does."""
+        return self._suite.run_levels(requests, threshold, seed)
 
     def adopt(self, result: TestResult) -> TestResult:
         """Keep a result that was made elsewhere, for example in another process, as one of this session.
@@ -419,13 +563,18 @@ class PerformanceTestFramework:
         if suite is not None:
             duets = render_duets(suite, {})
             text = f"{text}\n{duets}" if self.results else duets
+        if self.capacities:
+            searches = render_capacities([judge_capacity(record) for record in self.capacities])
+            text = f"{text}\n{searches}" if self.results or self.duets else searches
         if output_file is not None:
             path = checked_path("output_file", output_file)
             written = text
             if path.suffix.lower() in {".html", ".htm"}:
                 from paceline.report.html.page import render_html
 
-                written = render_html(document, duets=suite)
+                written = render_html(
+                    document, duets=suite, capacities=[judge_capacity(record) for record in self.capacities]
+                )
             write_atomically(path, written.encode())
         return text
 
@@ -437,7 +586,9 @@ class PerformanceTestFramework:
         """
         duets = duets_to_plain(StoredDuets(tuple(self.duets))) if self.duets else None
         path, revision = checked_path("output_file", output_file), current_revision(self._folder)
-        write_results(path, self.results, this_machine(), self._now(), duets, revision)
+        write_results(
+            path, self.results, this_machine(), self._now(), duets, revision, capacities_to_plain(self.capacities)
+        )
 
     def _now(self) -> str:
         return utc_text(self._suite.clock.utc_now())

@@ -13,7 +13,7 @@ from paceline.workload.models import FixedIterations
 
 def benchmark_request(
     name: str,
-    test_type: TestType,
+    test_type: TestType | None,
     what: Measured,
     workload: FixedIterations,
     metadata: Mapping[str, object] | None = None,
@@ -28,7 +28,8 @@ def benchmark_request(
     """
     return RunRequest(
         name=name,
-        test_type=test_type,
+        test_type=TestType.API_ENDPOINT if test_type is None else test_type,
+        kind_is_said=test_type is not None,
         target=what.target,
         workload=workload,
         metadata=plain_metadata(metadata),

@@ -150,6 +150,19 @@ def duet_of_callables(
     return run.records[0]
 
 
+def is_of_these(
+    record: DuetRecord,
+    base: Operation,
+    candidate: Operation,
+    looks: tuple[int, ...],
+    metadata: Mapping[str, object],
+) -> bool:
+    """Whether ``record``, of an earlier session, is what :func:`duet_of_callables` would measure again, here."""
+    asked = (_name_of(base), _name_of(candidate), looks, metadata, this_machine().key)
+    seen = (record.base.detail, record.candidate.detail, record.looks, record.metadata, record.fingerprint.key)
+    return asked == seen and are_sound(record.pairs)
+
+
 def _name_of(operation: Operation) -> str:
     return str(getattr(operation, "__qualname__", type(operation).__qualname__))
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from paceline.core.errors import ConfigurationError
+from paceline.engine.cluster import Cluster
 from paceline.engine.probe import probe_rate
 from paceline.engine.request import RunRequest
 from paceline.records.run_record import Execution, TestType
@@ -27,6 +28,8 @@ def load_request(
     target_pids: Sequence[int] = (),
     probe: bool | None = None,
     own_process: bool = False,
+    processes: int = 1,
+    cluster: Cluster | str | None = None,
 ) -> RunRequest:
     """The request of a load on ``operation`` or what ``measured`` made of it; the arguments are those of ``run_load``.
 
@@ -55,6 +58,8 @@ def load_request(
         setup=what.setup,
         teardown=what.teardown,
         own_process=is_http or own_process or _is_plain_cache(what.target),
+        processes=processes,
+        cluster=Cluster(cluster) if isinstance(cluster, str) else cluster,
     )
     rate = 0.0 if probe is False else probe_rate(request)
     if probe and not rate:

@@ -112,6 +112,9 @@ class _Replicated:
             if self._stopped_by is not None:
                 process.stop()  # interrupted before there was a process to stop
             self._listen(process, order)
+        except KeyboardInterrupt:  # a second one in the midst of the first's way: nothing more is waited for
+            process.child.kill()
+            raise
         finally:
             code = self._ended(process)
             if process.epochs:

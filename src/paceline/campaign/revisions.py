@@ -18,6 +18,8 @@ from paceline.core.redaction import redact
 # Of equal length: the length of a path moves what lies in memory behind it.
 _BASE, _TWIN, _CANDIDATE = "base-1", "base-2", "change"
 _LAST_WORDS = 2_000
+# Runs a command line when a line has come: by then somebody sees to its end, whatever becomes of this process.
+_WHEN_WATCHED = 'read -r go && exec </dev/null && exec sh -c "$1"'
 _NO_COMMIT = re.compile(r"'(.+?)/?' does not have a commit checked out")  # git's words, in its own language
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
 
@@ -128,20 +130,19 @@ def set_up(made: Revisions, command: str) -> None:
     with guard() as watcher:
         for copy in made.copies:
             try:
-                running = subprocess.Popen(  # noqa: S602  # a command line of the user's is what was asked for
-                    command,
-                    shell=True,
+                running = subprocess.Popen(  # noqa: S603  # a command line of the user's is what was asked for
+                    ["sh", "-c", _WHEN_WATCHED, "sh", command],  # noqa: S607
                     cwd=copy / made.below,
-                    stdin=subprocess.DEVNULL,
+                    stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
             except OSError as error:
                 raise MeasurementError(f"--setup cannot be run in {copy.name}: {error.strerror or error}") from error
-            watcher.watch(running.pid)
             try:
-                said, _ = running.communicate()
+                watcher.watch(running.pid)
+                said, _ = running.communicate(b"\n")
             except BaseException:
                 with suppress(ProcessLookupError):
                     os.killpg(running.pid, signal.SIGKILL)

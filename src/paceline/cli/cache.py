@@ -8,6 +8,7 @@ from paceline.cli.display import Progress
 from paceline.cli.load_options import DEFAULT_CONNECTIONS, LoadOptions, load_options
 from paceline.cli.measuring import measure
 from paceline.cli.options import OutputOptions, output_options
+from paceline.cli.sweep_options import SweepOptions, sweep_options
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 
@@ -15,12 +16,14 @@ from paceline.judge.thresholds import PerformanceThreshold
 @click.command("cache")
 @click.argument("url")
 @click.option("-c", "--connections", type=int, help=f"Kept open.  [default: {DEFAULT_CONNECTIONS}]")
+@sweep_options
 @load_options
 @cache_options
 @output_options
 def command(
     url: str,
     connections: int | None,
+    sweep: SweepOptions,
     load: LoadOptions,
     cache: CacheOptions,
     thresholds: tuple[str, ...],
@@ -41,6 +44,7 @@ def command(
     6 the run supports no verdict.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
+    sweep.check("--connections", connections)
     target = cache.target(checked_url(url), connections, load.seed)
     run = load_request(
         f"cache {target.operation} {target.keys}" if cache.name is None else cache.name,
@@ -49,11 +53,14 @@ def command(
         {},
         warmup_s=load.warmup_or_default_s,
         target_pids=load.target_pids,
+        processes=load.processes,
+        cluster=load.where,
     )
+    requests = sweep.requests(run)
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         progress.announce(f"{target.text}: filling, connecting and warming up")
-        framework.run(run, threshold)
+        sweep.run(framework, progress, requests, threshold, load.seed)
 
     return measure(output, work)

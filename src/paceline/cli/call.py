@@ -6,8 +6,10 @@ import click
 
 from paceline.campaign.sweep import level_requests
 from paceline.cli.display import Progress
+from paceline.cli.load_options import DEFAULT_DURATION_S
 from paceline.cli.measuring import measure
 from paceline.cli.options import OutputOptions, duration, output_options, whole_numbers
+from paceline.cli.sweep_options import SweepOptions, sweep_options
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest
 from paceline.framework import PerformanceTestFramework
@@ -44,7 +46,7 @@ _ITERATIONS = 100
 @click.option("--batch", metavar="auto|N", help="Calls a sample, for functions shorter than about 10 us.")
 @click.option("--runs", type=int, default=1, show_default=True, help="Fresh processes, one after the other.")
 @click.option("--epochs", type=int, default=1, show_default=True, help="Measured windows in each process.")
-@click.option("--seed", type=int, help="What the processes' hash seeds are drawn from.  [default: another each time]")
+@click.option("--seed", type=int, help="Of hash seeds, and of a sweep's order.  [default: another each time]")
 @click.option("--timeout", "timeout_s", callback=duration, metavar="TIME", help="Limit of one call.")
 @click.option("--setup", metavar="MODULE:FUNCTION", help="Called once before.")
 @click.option("--teardown", metavar="MODULE:FUNCTION", help="Called once afterwards.")
@@ -53,10 +55,9 @@ _ITERATIONS = 100
     "--type",
     "test_type",
     type=click.Choice([each.value for each in TestType]),
-    default=TestType.API_ENDPOINT.value,
-    show_default=True,
-    help="What kind of thing it is, for the report.",
+    help="What kind of thing it is, for the report.  [default: api_endpoint, of which the report says nothing]",
 )
+@sweep_options
 @output_options
 def command(
     reference: str,
@@ -72,7 +73,8 @@ def command(
     setup: str | None,
     teardown: str | None,
     target_pids: tuple[int, ...],
-    test_type: str,
+    test_type: str | None,
+    sweep: SweepOptions,
     thresholds: tuple[str, ...],
     output: OutputOptions,
     debug: bool,
@@ -83,23 +85,40 @@ def command(
     paceline call mypackage.queries:get_record -n 1000 -t 'p(95)<20ms'
     paceline call bench.py:lookup --batch auto
     paceline call mypackage.api:fetch -c 1,5,10,20 -d 10s
+    paceline call mypackage.api:fetch --sweep 1,2,4,8,16,32 -d 5s
     paceline call bench.py:lookup -n 1000 --runs 5 --epochs 4
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     if iterations is not None and duration_s is not None:
         raise ConfigurationError("--iterations and --duration exclude each other: name one")
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None
-    fresh = fresh_processes(runs, epochs, seed)
+    is_fresh = sweep.levels is None or max(runs, epochs) > 1
+    fresh = fresh_processes(runs, epochs, seed if is_fresh else None)
     remake = ReferredCall(reference, setup, teardown)
+    sweep.check("--concurrency", concurrency)
+    if sweep.levels is not None and iterations is None and duration_s is None:
+        duration_s = DEFAULT_DURATION_S  # a hundred calls are too few for any level
     workload = _workload(iterations, duration_s, warmup, batch)
-    requests = [
-        replace(request, fresh=fresh, remake=remake)
-        for request in _requests(
-            reference, TestType(test_type), remake(), workload, concurrency, timeout_s, target_pids
+    if sweep.levels is not None:
+        _refuse_batch(workload, "--sweep")
+        one = RunRequest(reference, TestType.CONCURRENT_LOAD, remake(), workload, {}, timeout_s, target_pids)
+        requests = sweep.requests(one)
+    else:
+        requests = _requests(
+            reference,
+            None if test_type is None else TestType(test_type),
+            remake(),
+            workload,
+            concurrency,
+            timeout_s,
+            target_pids,
         )
-    ]
+    requests = [replace(request, fresh=fresh, remake=remake) for request in requests]
 
-    def work(framework: PerformanceTestFramework, _: Progress) -> None:
+    def work(framework: PerformanceTestFramework, progress: Progress) -> None:
+        if sweep.levels is not None:
+            sweep.run(framework, progress, requests, threshold, seed)
+            return
         for request in requests:
             framework.run(request, threshold)
 
@@ -123,7 +142,7 @@ def _workload(
 
 def _requests(
     name: str,
-    test_type: TestType,
+    test_type: TestType | None,
     target: CallTarget,
     workload: FixedIterations | ClosedLoop,
     concurrency: tuple[int, ...] | None,
@@ -131,7 +150,13 @@ def _requests(
     target_pids: tuple[int, ...],
 ) -> list[RunRequest]:
     if concurrency is None:
-        return [RunRequest(name, test_type, target, workload, {}, timeout_s, target_pids)]
-    if isinstance(workload, FixedIterations) and workload.batch is not None:
-        raise ConfigurationError("--batch is for one worker: leave --concurrency out")
+        kind = TestType.API_ENDPOINT if test_type is None else test_type
+        said = test_type is not None
+        return [RunRequest(name, kind, target, workload, {}, timeout_s, target_pids, kind_is_said=said)]
+    _refuse_batch(workload, "--concurrency")
     return level_requests(name, Measured(target), concurrency, workload, {}, timeout_s, target_pids)
+
+
+def _refuse_batch(workload: FixedIterations | ClosedLoop, option: str) -> None:
+    if isinstance(workload, FixedIterations) and workload.batch is not None:
+        raise ConfigurationError(f"--batch is for one worker: leave {option} out")

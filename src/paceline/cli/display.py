@@ -77,6 +77,11 @@ class StatusLine:
         """Show what is being done now; it takes a moment, and is not worth a line in a log."""
         self._draw(lambda columns: [squeezed(text, columns - 1)])
 
+    def say(self, text: str) -> None:
+        """A line that stays, on stderr, before anything is drawn."""
+        if self._screen is not None or self._logs:
+            click.echo(f"paceline: {printable(text)}", err=True)
+
     def clear(self, *, interrupted: bool = False) -> None:
         """Leave no trace of progress, nor of the Ctrl-C that ``interrupted`` it."""
         if self._screen is not None:
@@ -146,4 +151,7 @@ def _screen() -> Screen | None:
         screen = Screen(sys.stderr.fileno())
     except (OSError, ValueError):  # no descriptor behind it
         return None
-    return screen if screen.size().lines else None
+    if not screen.size().lines:
+        return None
+    screen.make_whole()
+    return screen

@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the codes are needed to say that something of this cannot be imported
+    from paceline.judge.capacity import CapacityResult
     from paceline.judge.duet import SuiteVerdict
     from paceline.judge.result import TestResult
 
@@ -14,6 +15,7 @@ _NO_VERDICT = frozenset(
         "arrivals-dropped",
         "event-loop-saturated",
         "generator-saturated",
+        "legs-lost",
         "interpreter-lock",
         "load-not-delivered",
         "outage",
@@ -79,6 +81,28 @@ def exit_code_of_duets(
     if spoilt or broken or (strict and (suite.inconclusive or left_out)):
         return ExitCode.NO_VERDICT
     return ExitCode.HELD if suite.results else ExitCode.NOTHING_MEASURED
+
+
+def exit_code_of_capacity(result: "CapacityResult", *, strict: bool = False) -> ExitCode:
+    """The code for a search that could be made.
+
+    Args:
+        result: what came of it.
+        strict: whether a number without a confidence interval counts as no answer.
+    """
+    from paceline.judge.capacity import Answer
+    from paceline.records.capacity import Ending
+
+    ended = result.record.ended
+    if ended is Ending.INTERRUPTED:
+        return ExitCode.INTERRUPTED
+    if result.answer is Answer.BROKEN or ended is Ending.DIED:  # a load that was kept is kept no longer
+        return ExitCode.BROKEN
+    if not result.record.probes:
+        return ExitCode.NOTHING_MEASURED
+    answered = result.answer is Answer.INTERVAL or ended is Ending.BOUND
+    between = result.answer is Answer.BRACKET and not any(finding.serious for finding in result.findings)
+    return ExitCode.HELD if answered or (between and not strict) else ExitCode.NO_VERDICT
 
 
 def _without_verdict(result: "TestResult", *, strict: bool) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from paceline.campaign.trends import trends_of
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import ConfigurationError
+from paceline.judge.capacity import CapacityResult
 from paceline.judge.result import TestResult
 from paceline.report.document import Document, document_of
 from paceline.store.duets import StoredDuets
@@ -35,7 +36,11 @@ def page_of(results: Sequence[TestResult], duets: StoredDuets | None = None, his
 
 
 def page_about(
-    document: Document, duets: StoredDuets | None, history: str | None = None, source: str = "these duets"
+    document: Document,
+    duets: StoredDuets | None,
+    history: str | None = None,
+    source: str = "these duets",
+    capacities: Sequence[CapacityResult] = (),
 ) -> bytes:
     """The page about a session, its duets and its history.
 
@@ -46,7 +51,7 @@ def page_about(
 
     trends = () if history is None else trends_of(history, document.worst_first)
     if duets is None:
-        return render_html(document, trends=trends).encode()
+        return render_html(document, trends=trends, capacities=capacities).encode()
     text = render_html(
         document,
         duets=duets.judged(source),
@@ -54,5 +59,6 @@ def page_about(
         notices=duets.notices,
         rule=duets.rule,
         trends=trends,
+        capacities=capacities,
     )
     return text.encode()

@@ -8,6 +8,7 @@ from paceline.cli.http_options import RequestOptions, request_options
 from paceline.cli.load_options import DEFAULT_CONNECTIONS, LoadOptions, load_options
 from paceline.cli.measuring import measure
 from paceline.cli.options import OutputOptions, output_options
+from paceline.cli.sweep_options import SweepOptions, sweep_options
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.thresholds import PerformanceThreshold
 
@@ -17,12 +18,14 @@ from paceline.judge.thresholds import PerformanceThreshold
 @click.option(
     "-c", "--connections", type=int, help=f"Kept open, one request in flight on each.  [default: {DEFAULT_CONNECTIONS}]"
 )
+@sweep_options
 @load_options
 @request_options
 @output_options
 def command(
     url: str,
     connections: int | None,
+    sweep: SweepOptions,
     load: LoadOptions,
     request: RequestOptions,
     thresholds: tuple[str, ...],
@@ -44,6 +47,7 @@ def command(
     6 the run supports no verdict.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
+    sweep.check("--connections", connections)
     target = request.target(url, connections, load.seed)
     run = load_request(
         target.part_names[0] if request.name is None else request.name,
@@ -52,12 +56,15 @@ def command(
         {},
         warmup_s=load.warmup_or_default_s,
         target_pids=load.target_pids,
+        processes=load.processes,
+        cluster=load.where,
         probe=False if request.no_probe else None,
     )
+    requests = sweep.requests(run)
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         progress.announce(f"{target.text}: connecting and warming up")
-        framework.run(run, threshold)
+        sweep.run(framework, progress, requests, threshold, load.seed)
 
     return measure(output, work)

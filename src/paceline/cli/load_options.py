@@ -9,7 +9,9 @@ import click
 
 from paceline.cli.options import duration, packed
 from paceline.core.errors import ConfigurationError
-from paceline.core.units import parse_duration_s
+from paceline.core.units import parse_duration_s, parse_rate_per_s
+from paceline.engine.child_process import usable_cores
+from paceline.engine.cluster import Cluster
 from paceline.workload.models import RATE, USERS, ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 StageList = tuple[Literal["rate", "users"], tuple[tuple[float, float], ...]]
@@ -18,7 +20,6 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 DEFAULT_CONNECTIONS = 10
 DEFAULT_DURATION_S = 10.0
 DEFAULT_WARMUP_S = 1.0
-_RATE = re.compile(r"(?P<count>[0-9]*\.?[0-9]+)(?:/(?P<unit>[0-9.]*(?:ms|s|m|h)))?")
 _STAGE = re.compile(r"(?P<duration>[^:]+):(?P<target>[0-9]*\.?[0-9]+)(?P<rate>/s)?")
 
 
@@ -36,6 +37,10 @@ class LoadOptions:
     warmup_s: float | None = None
     seed: int = 0
     target_pids: tuple[int, ...] = ()
+    processes: int = 1
+    cluster: str | None = None
+    allow_public_target: bool = False
+    tolerated_loss: float = 0.0
 
     @property
     def is_whole(self) -> bool:
@@ -49,6 +54,17 @@ class LoadOptions:
         if self.warmup_s is not None:
             return self.warmup_s
         return DEFAULT_WARMUP_S if self.requests is None else 0.0
+
+    @property
+    def where(self) -> Cluster | None:
+        """The cluster it is made on.
+
+        Raises:
+            ConfigurationError: the address is none.
+        """
+        if self.cluster is None:
+            return None
+        return Cluster(self.cluster, allow_public_target=self.allow_public_target, tolerated_loss=self.tolerated_loss)
 
     def workload(self, users: int | None) -> Workload:
         """The workload that the options describe.
@@ -97,17 +113,13 @@ def rate(_: click.Context, parameter: click.Parameter, text: str | None) -> floa
     """Callback of an option such as ``500``, ``500/s`` or ``3000/1m``: a second."""
     if text is None:
         return None
-    match = _RATE.fullmatch(text.strip())
-    if match is None:
-        raise click.BadParameter(f"{text!r} is no rate such as 500, 500/s or 3000/1m", param=parameter)
-    unit = match["unit"] or "1s"
     try:
-        per_s = parse_duration_s(f"1{unit}" if unit[0].isalpha() else unit)
+        per_second = parse_rate_per_s(text)
     except ConfigurationError as error:
         raise click.BadParameter(str(error), param=parameter) from error
-    if per_s <= 0 or float(match["count"]) <= 0:
+    if per_second <= 0:
         raise click.BadParameter(f"{text!r} must be more than nothing", param=parameter)
-    return float(match["count"]) / per_s
+    return per_second
 
 
 def stages(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> StageList | None:
@@ -128,6 +140,16 @@ def stages(_: click.Context, parameter: click.Parameter, texts: tuple[str, ...])
     if len(kinds) > 1:
         raise click.BadParameter("stages are all of rates (30s:500/s) or all of users (30s:50)", param=parameter)
     return kinds.pop(), tuple(found)
+
+
+def processes(_: click.Context, parameter: click.Parameter, text: str) -> int:
+    """Callback of an option such as ``4`` or ``auto``: how many."""
+    if text.strip().lower() == "auto":
+        return len(usable_cores())
+    try:
+        return int(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no number of processes, nor 'auto'", param=parameter) from error
 
 
 def load_options(command: _Command) -> _Command:
@@ -160,6 +182,21 @@ def load_options(command: _Command) -> _Command:
             help="The same load before that, not counted; 0 for none.  [default: 1s; none with -n]",
         ),
         click.option("--seed", type=int, default=0, show_default=True, help="Of whatever is drawn at random."),
+        click.option(
+            "--processes", callback=processes, default="1", metavar="N|auto",
+            help="How many processes make the load together; auto: one for each core.  [default: 1]",
+        ),
+        click.option(
+            "--cluster", metavar="ADDRESS",
+            help="Make the load on the workers of a Dask cluster, such as tcp://10.0.0.5:8786.",
+        ),
+        click.option(
+            "--allow-public-target", is_flag=True, help="With --cluster: the target may be on the public internet."
+        ),
+        click.option(
+            "--tolerate-loss", "tolerated_loss", type=float, default=0.0, metavar="SHARE",
+            help="With --cluster: part of the load, such as 0.01, that may be lost with its machines.",
+        ),
         click.option("--target-pid", "target_pids", type=int, multiple=True, help="Process to observe. Repeatable."),
     )  # fmt: skip
 

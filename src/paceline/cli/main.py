@@ -19,6 +19,7 @@ _COMMANDS = {
     "sql": ("paceline.cli.sql", "Measure statements on a database."),
     "cache": ("paceline.cli.cache", "Load a Redis or Valkey server."),
     "run": ("paceline.cli.run", "Let virtual users go through the scenarios of a Python file."),
+    "capacity": ("paceline.cli.capacity", "How much load keeps the SLA? The highest rate, with its interval."),
     "history": ("paceline.cli.history", "Keep sessions over months, find where a test became slower."),
     "duet": ("paceline.cli.duet", "Did it get slower? Base and candidate side by side, on this machine."),
     "doctor": ("paceline.cli.doctor", "Is this machine fit to measure on?"),

@@ -20,6 +20,7 @@ from paceline.core.redaction import HIDDEN, redact
 from paceline.core.units import counted
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
+from paceline.records.run_record import RunRecord
 from paceline.report.document import document_of
 from paceline.report.layout import page, printable
 from paceline.store.baselines import load_own_baseline
@@ -57,11 +58,12 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
     folder = Path.cwd()  # of the code that is measured, which may go elsewhere
     progress = Progress(quiet=options.quiet, no_color=options.no_color)
     command = " ".join(without_credentials(word for word in sys.argv[1:] if word not in _NOT_PART_OF_THE_WORK))
-    journal, finished = _journal(command, options)
+    journal, finished, begun = _journal(command, options)
     framework = PerformanceTestFramework(
         journal=journal,
         observer=progress,
         finished=finished,
+        begun=begun,
         # A session that is gone on with is still the same one: a baseline must not get its figures twice.
         session_id=None if journal is None else journal.path.stem,
     )
@@ -156,7 +158,9 @@ def _checked(options: OutputOptions) -> OutputOptions:
     )
 
 
-def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tuple[TestResult, ...]]:
+def _journal(
+    command: str, options: OutputOptions
+) -> tuple[Journal | None, tuple[TestResult, ...], tuple[RunRecord, ...]]:
     if options.resume:
         broken_off = newest_journal(command)
         if broken_off is not None:
@@ -164,15 +168,16 @@ def _journal(command: str, options: OutputOptions) -> tuple[Journal | None, tupl
             for notice in content.notices:
                 _say(notice)
             finished = sum(is_whole(result) for result in content.results)
-            _say(f"going on after {counted(finished, 'finished result')} of {path}")
-            return Journal(path), content.results
+            repeats = f" and {counted(len(content.repeats), 'run')} of a sweep" if content.repeats else ""
+            _say(f"going on after {counted(finished, 'finished result')}{repeats} of {path}")
+            return Journal(path), content.results, content.repeats
         _say("nothing to resume: there is no journal of this command; starting anew")
     try:
-        return new_journal(SYSTEM_CLOCK, command), ()
+        return new_journal(SYSTEM_CLOCK, command), (), ()
     except OutputError as error:
         # A read-only folder is no reason not to measure; a crash would cost the results, and that is said.
         _say(f"measuring without a journal: {error}")
-        return None, ()
+        return None, (), ()
 
 
 def _show_and_save(framework: PerformanceTestFramework, options: OutputOptions, folder: Path) -> None:

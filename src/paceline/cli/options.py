@@ -88,7 +88,7 @@ def output_options(command: _Command) -> _Command:
         display_options(command), "output", OutputOptions,
         click.option(
             "-t", "--threshold", "thresholds", multiple=True, metavar="EXPR",
-            help="Limit that must hold, such as 'p(95)<500' or 'error_rate<1%'. Repeatable.",
+            help="Limit that must hold, such as 'p(95)<500' or 'error_rate<5% over 10s, abort'. Repeatable.",
         ),
         click.option("--baseline", type=FILE, metavar="FILE", help="Compare with the sessions stored in FILE."),
         click.option("--save-baseline", type=FILE, metavar="FILE", help="Add this session to FILE."),

@@ -11,12 +11,15 @@ from paceline.cli.html import page_about
 from paceline.cli.options import FILE
 from paceline.core.clock import SYSTEM_CLOCK, utc_text
 from paceline.core.errors import ConfigurationError, FileFormatError
+from paceline.judge.capacity import CapacityResult, judge_capacity
 from paceline.judge.duet import SuiteVerdict
 from paceline.judge.result import TestResult
+from paceline.report.capacity_text import render_capacities
 from paceline.report.document import Document, document_of
 from paceline.report.duet_text import render_duets
 from paceline.report.layout import page
 from paceline.report.text import render_text
+from paceline.store.capacities import read_capacities
 from paceline.store.codec import read_results
 from paceline.store.duets import StoredDuets, read_duets
 from paceline.store.files import check_writable, write_atomically
@@ -58,7 +61,8 @@ def command(
 ) -> int:
     """Show the report of FILE: results written by --json or export_json, or a journal in .paceline/.
 
-    Where OUT is given, the screen stays empty. Duets are in the text, the page, JUnit, Markdown and annotations.
+    Where OUT is given, the screen stays empty. Duets are in the text, the page, JUnit, Markdown and annotations,
+    searches for the highest load in the text, the page and JUnit.
     """
     del debug  # read by main()
     wanted = {
@@ -97,11 +101,12 @@ class _Content:
     duets: StoredDuets | None
     suite: SuiteVerdict
     history: str | None
+    capacities: tuple[CapacityResult, ...] = ()
 
     @property
     def holds_results(self) -> bool:
         """Whether there is something to say of results; of a file with nothing at all that is said."""
-        return self.duets is None or bool(self.document.results)
+        return bool(self.document.results) or (self.duets is None and not self.capacities)
 
 
 def _check(outputs: dict[str, Path]) -> None:
@@ -123,11 +128,13 @@ def _text(content: _Content) -> str:
     parts = [render_text(content.document)] if content.holds_results else []
     if content.duets is not None:
         parts.append(render_duets(content.suite, content.duets.left_out, content.duets.notices))
+    if content.capacities:
+        parts.append(render_capacities(content.capacities))
     return "\n".join(parts)
 
 
 def _html(content: _Content) -> bytes:
-    return page_about(content.document, content.duets, content.history)
+    return page_about(content.document, content.duets, content.history, capacities=content.capacities)
 
 
 def _svg(content: _Content) -> bytes:
@@ -137,11 +144,12 @@ def _svg(content: _Content) -> bytes:
 
 
 def _junit(content: _Content) -> bytes:
+    from paceline.report.capacity_junit import capacity_suites
     from paceline.report.duet_junit import duet_suites
     from paceline.report.junit import suites_as_xml, suites_of
 
     duets = duet_suites(content.suite, content.duets.left_out) if content.duets is not None else []
-    return suites_as_xml([*suites_of(content.document), *duets])
+    return suites_as_xml([*suites_of(content.document), *duets, *capacity_suites(content.capacities)])
 
 
 def _markdown(content: _Content) -> bytes:
@@ -193,9 +201,16 @@ _OF_RESULTS = {"--svg", "--csv", "--smaller-is-better"}
 def _content(file: Path, history: str | None) -> _Content:
     results = _results(file)
     environment = results[0].record.fingerprint if results else this_machine()
-    duets = None if is_journal(file) else read_duets(file)
+    duets = _journaled(file) if is_journal(file) else read_duets(file)
+    searches = (None if is_journal(file) else read_capacities(file)) or ()
     suite = SuiteVerdict(()) if duets is None else duets.judged(str(file))
-    return _Content(document_of(results, environment, utc_text(SYSTEM_CLOCK.utc_now())), duets, suite, history)
+    document = document_of(results, environment, utc_text(SYSTEM_CLOCK.utc_now()))
+    return _Content(document, duets, suite, history, tuple(map(judge_capacity, searches)))
+
+
+def _journaled(file: Path) -> StoredDuets | None:
+    records = read_journal(file).duets
+    return StoredDuets(records) if records else None
 
 
 def _results(file: Path) -> tuple[TestResult, ...]:
@@ -204,7 +219,9 @@ def _results(file: Path) -> tuple[TestResult, ...]:
             content = read_journal(file)
             for notice in content.notices:
                 click.echo(f"paceline: {notice}", err=True)
-            return content.results if content.unfinished is None else (*content.results, content.unfinished)
+            if content.unfinished is None:
+                return content.results
+            return (*content.results, content.unfinished, *content.beside)
         return read_results(file)
     except FileNotFoundError as error:
         raise FileFormatError(f"there is no file {file}") from error

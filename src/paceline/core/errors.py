@@ -33,6 +33,17 @@ class AttemptFailed(PacelineError):  # noqa: N818  # what happened, as it stands
         return type(self), (self.kind, str(self))
 
 
+class AttemptTimedOut(AttemptFailed):
+    """An attempt was ended at a limit of its target's: it counts as a timeout, not as an error."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("timeout", message)
+
+    def __reduce__(self) -> tuple[type["AttemptTimedOut"], tuple[str]]:  # type: ignore[override]  # it has one part
+        """Rebuild it in another process."""
+        return type(self), (str(self),)
+
+
 class FileFormatError(PacelineError, ValueError):
     """A file cannot be read as what it should be; it was left as it is."""
 

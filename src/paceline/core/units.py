@@ -10,6 +10,7 @@ NS_PER_S = 1_000_000_000
 BYTES_PER_MB = 1_000_000
 
 _SECONDS_PER = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_RATE = re.compile(r"(?P<count>[0-9]*\.?[0-9]+)(?:/(?P<unit>[0-9.]*(?:ms|s|m|h)))?")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
 
@@ -29,6 +30,22 @@ def parse_duration_s(text: str) -> float:
     if not compact or position != len(compact) or not math.isfinite(total_s):
         raise ConfigurationError(f"{text!r} is not a duration: write it as 500ms, 30s or 1h30m")
     return total_s
+
+
+def parse_rate_per_s(text: str) -> float:
+    """Events a second of ``500``, ``500/s`` or ``3000/1m``.
+
+    Raises:
+        ConfigurationError: the text is no rate.
+    """
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        raise ConfigurationError(f"{text!r} is no rate such as 500, 500/s or 3000/1m")
+    unit = match["unit"] or "1s"
+    per_s = parse_duration_s(f"1{unit}" if unit[0].isalpha() else unit)
+    if per_s <= 0:
+        raise ConfigurationError(f"{text!r} must be in more than no time")
+    return float(match["count"]) / per_s
 
 
 def format_ms(milliseconds: float) -> str:

@@ -7,15 +7,19 @@ import pickle
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
-from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Window
+from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Ready, Slice, Window
+from paceline.engine.live import Seen
 from paceline.engine.observation import Observation
+from paceline.engine.orders import Orders
 from paceline.engine.request import LoadNow, RunRequest
 from paceline.engine.runs import run_here
 from paceline.records.run_record import RunRecord
+from paceline.records.time_series import TimeSeries
 
 _OBJECTS_PER_COLLECTION = 50_000
 
@@ -24,10 +28,17 @@ _OWN_FILES = 40  # that the process itself may need
 
 
 class Pipe:
-    """Reports to the parent. An observer of the run."""
+    """Reports to the parent. An observer of the run.
+
+    Attributes:
+        slices: whether what was seen so far is sent as slices.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.slices = False
+        self._interval_ns = 0
+        self._newest = 0
 
     def send(self, message: Message) -> None:
         """Write a message as a whole; a parent that has gone is noticed through stdin."""
@@ -46,7 +57,19 @@ class Pipe:
 
     def partial(self, record: RunRecord) -> None:
         """To the parent."""
-        self.send(record)
+        self.send(self._slice(record) if self.slices else record)
+
+    def _slice(self, record: RunRecord) -> Slice:
+        series = record.series
+        # The newest has grown since it was sent; a series that became coarser is another one.
+        since = self._newest if series.interval_ns == self._interval_ns else 0
+        new = tuple(piece for piece in series.slices if piece.position >= since)
+        self._interval_ns, self._newest = series.interval_ns, new[-1].position if new else since
+        return Slice(replace(record, series=TimeSeries(series.interval_ns, new)), since)
+
+    def seen(self, seen: Seen) -> None:
+        """To the parent, who judges it and closes stdin if the load is to end."""
+        self.send(seen)
 
 
 def main(descriptor: int) -> None:
@@ -58,14 +81,16 @@ def main(descriptor: int) -> None:
     pipe = Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
+        pipe.slices = request.leg is not None
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
-        raise_open_files_limit(request.workers)
+        raise_open_files_limit(request.own_workers)
         observation = Observation(
             SYSTEM_CLOCK,
             sampling=False,
-            tell=lambda is_open, seen: pipe.send(Window(is_open, seen)),
+            tell=lambda is_open, seen: pipe.send(Window(is_open, seen, SYSTEM_CLOCK.now_s())),
             learned=lambda sample: pipe.send(Learned(sample)),
+            ready=lambda: pipe.send(Ready()),
         )
         # What was imported lives as long as the process: looking through it again would only stop the load.
         gc.collect()
@@ -73,7 +98,14 @@ def main(descriptor: int) -> None:
         # What a request makes dies with its last reference. A collector that looks every 700 objects found nothing
         # and took 8 % of a scenario's time; seldom, it still finds what a user's function leaves in circles.
         gc.set_threshold(_OBJECTS_PER_COLLECTION)
-        run = run_here(request, SYSTEM_CLOCK, pipe, observation, orders.fileno())
+        run = run_here(
+            request,
+            SYSTEM_CLOCK,
+            pipe,
+            observation,
+            Orders(orders.fileno(), SYSTEM_CLOCK),
+            on_slice=pipe.seen if request.live else None,
+        )
     except PacelineError as error:
         pipe.send(Failed(error))
     except asyncio.CancelledError:

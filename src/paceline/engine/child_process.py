@@ -10,11 +10,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline.core.errors import MeasurementError, PacelineError
+from paceline.engine.live import Seen
+from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.records.run_record import RunRecord
+from paceline.records.time_series import TimeSeries
 from paceline.targets.replay import Sample
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
@@ -39,10 +42,17 @@ class Window:
     Attributes:
         is_open: whether it opens.
         seen_per_second: attempts a second in the warm-up before it; 0 without one.
+        at_s: clock reading, of the clock that all processes of the machine share.
     """
 
     is_open: bool
     seen_per_second: float = 0.0
+    at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From a leg: it is warm, and waits to be told when to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,27 @@ class Replica:
     peak_rss_bytes: int | None
 
 
-Message = Progress | Window | Learned | RunRecord | Run | EpochEnded | Replica | Failed
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """From a leg, every second: all that it has seen, of the time series only what is new.
+
+    Attributes:
+        record: with the slices from ``since`` on.
+        since: position of the first slice that is new or has changed; 0 for the whole series.
+    """
+
+    record: RunRecord
+    since: int
+
+    def joined(self, known: RunRecord | None) -> RunRecord:
+        """The whole record, ``known`` being what came of the slices before."""
+        series = self.record.series
+        earlier = () if known is None else known.series.slices
+        kept = tuple(piece for piece in earlier if piece.position < self.since)
+        return replace(self.record, series=TimeSeries(series.interval_ns, (*kept, *series.slices)))
+
+
+Message = Progress | Ready | Window | Learned | Seen | RunRecord | Slice | Run | EpochEnded | Replica | Failed
 
 OF_A_LOAD = "paceline.engine.child"
 OF_SEVERAL = "paceline.engine.replica"
@@ -136,6 +166,13 @@ class Child:
             raise MeasurementError(f"the target cannot be handed to a process of its own: {error}") from error
         self.send(order)
 
+    def start_at(self, at_s: float) -> None:
+        """Tell a leg that is ready when to start."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError, ValueError):
+            self._process.stdin.write(start_order(at_s))
+            self._process.stdin.flush()
+
     def send(self, order: bytes) -> None:
         """Tell it what to run, as its ``main`` expects it."""
         assert self._process.stdin is not None
@@ -187,6 +224,10 @@ class Child:
         finally:
             self._messages.close()
 
+    def how(self) -> str:
+        """How it ended, in words that follow 'the process'; once it has."""
+        return how_it_ended(self._process.returncode)
+
     def kill(self) -> None:
         """End it and what it has forked at once; :meth:`end` is still to be called."""
         with contextlib.suppress(ProcessLookupError):
@@ -208,3 +249,10 @@ def _has_descriptor(stream: object) -> bool:
     except (AttributeError, OSError, ValueError):
         return False
     return True
+
+
+def usable_cores() -> Sequence[int]:
+    """The cores this process may use."""
+    if not hasattr(os, "sched_getaffinity"):
+        return range(os.cpu_count() or 1)
+    return sorted(os.sched_getaffinity(0))

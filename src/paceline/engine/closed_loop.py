@@ -10,12 +10,10 @@ from paceline.engine.lanes_drive import LanesDrive
 from paceline.records.exchanges import Exchanges
 from paceline.records.outcome import AttemptEnd
 from paceline.targets.lanes import Lane, Lanes
-from paceline.workload.arrivals import users_at
-from paceline.workload.models import Stages
 
 
 class ClosedLoopDrive(LanesDrive):
-    """Each lane is a user; ``stages`` say how many of them are active, and think time passes between attempts."""
+    """Each lane is a user; ``users_at`` says how many of them are active, and think time passes between attempts."""
 
     def __init__(
         self,
@@ -27,13 +25,13 @@ class ClosedLoopDrive(LanesDrive):
         on_end: Callable[[], None] = lambda: None,
         *,
         think_time_s: float = 0.0,
-        stages: Stages | None = None,
+        users_at: Callable[[float], int] | None = None,
     ) -> None:
         self._think_time_s = think_time_s
         self._now_s = clock.now_s
-        self._stages = stages
+        self._users_at = users_at
         self._left: float = math.inf if load.iterations is None else load.iterations
-        self._active = len(ready) if stages is None else 0
+        self._active = len(ready) if users_at is None else 0
         self._parked: list[Lane] = []
         self._busy = 0
         super().__init__(lanes, ready, load, clock, checkpoint, on_end)
@@ -52,14 +50,14 @@ class ClosedLoopDrive(LanesDrive):
         self.relog(self.log)
         self._until_s = self.end_s
         # Until then a lane that has ended begins again, without a further question.
-        is_plain = self.load.iterations is None and self._stages is None and not self._think_time_s
+        is_plain = self.load.iterations is None and self._users_at is None and not self._think_time_s
         self._free_until_s = self._until_s if is_plain else -math.inf
 
     def start(self) -> None:
         """All active lanes begin."""
         self._parked = list(reversed(self.ready))
         self._activate(self.origin_s)
-        if not self._busy and self._stages is None:
+        if not self._busy and self._users_at is None:
             self.over()
 
     def tick(self, now_s: float) -> None:
@@ -70,8 +68,8 @@ class ClosedLoopDrive(LanesDrive):
             self.over()
 
     def _activate(self, now_s: float) -> None:
-        if self._stages is not None:
-            self._active = users_at(self._stages, now_s - self.origin_s)
+        if self._users_at is not None:
+            self._active = self._users_at(now_s - self.origin_s)
         while self._parked and self._busy < self._active and self._left > 0 and now_s < self._until_s:
             lane = self._parked.pop()
             self._busy += 1
@@ -114,9 +112,10 @@ class ClosedLoopDrive(LanesDrive):
     def passed(self, lane: Lane, part: int, start_s: float, end_s: float) -> None:
         """From a lane: an attempt ended ok, and the lane goes on."""
         del lane
-        self._parts_append(part)
-        self._ends_append(end_s)
-        self._starts_append(start_s)
+        parts, ends, starts = self._parts_append, self._ends_append, self._starts_append
+        parts(part)
+        ends(end_s)
+        starts(start_s)
 
     def write_down(self, lane: Lane, start_s: float, end_s: float) -> None:
         """Note an attempt as ok."""
@@ -127,7 +126,8 @@ class ClosedLoopDrive(LanesDrive):
     def released(self, lane: Lane) -> None:
         """From a lane: it is free."""
         self.iterations += 1
-        if self._now_s() < self._free_until_s:
+        now_s = self._now_s  # as above
+        if now_s() < self._free_until_s:
             lane.begin()
         elif not self._think_time_s or self._stopping:
             self._next(lane)

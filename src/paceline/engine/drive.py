@@ -130,8 +130,8 @@ class Drive:
     def error_groups(self) -> tuple[ErrorGroup, ...]:
         """Errors and timeouts by kind, the most frequent first."""
         groups = self.errors.groups()
-        timeouts = self.recorder.counts.timeouts
-        if timeouts:
+        timeouts = self.recorder.counts.timeouts - self.errors.timeouts
+        if timeouts > 0 and self.load.timeout_s is not None:
             late = ErrorGroup("timeout", f"no answer within {self.load.timeout_s:g} s", timeouts)
             groups = tuple(sorted((*groups, late), key=lambda group: -group.count))
         return groups

@@ -13,7 +13,8 @@ from paceline.targets.call import CallTarget
 from paceline.targets.lanes import Lane, Lanes
 from paceline.targets.replay import LearningLanes, Sample
 from paceline.targets.witness import Witness, Witnessed
-from paceline.workload.arrivals import arrivals, warmup_of
+from paceline.workload.arrivals import users_at, warmup_of
+from paceline.workload.legs import WHOLE, leg_arrivals, leg_workload
 from paceline.workload.models import ClosedLoop, FixedIterations, Stages, Workload, has_arrivals
 
 
@@ -23,6 +24,7 @@ class LanesPlan:
     def __init__(self, request: RunRequest, clock: Clock) -> None:
         self._request = request
         self._clock = clock
+        self._leg = request.leg or WHOLE
         self._ready: Sequence[Lane] = ()
         target = request.target
         self._lanes: Lanes = (
@@ -35,7 +37,7 @@ class LanesPlan:
         Raises:
             MeasurementError: not one can be made ready.
         """
-        self._ready = await self._lanes.open(self._request.workers)
+        self._ready = await self._lanes.open(self._request.own_workers)
 
     @property
     def witness(self) -> Witness | None:
@@ -60,15 +62,21 @@ class LanesPlan:
         """The warm-up, if one is asked for."""
         request, workload = self._request, self._request.workload
         if request.warmup_s:
-            return self._drive(warmup_of(workload, request.warmup_s))
-        if isinstance(workload, FixedIterations | ClosedLoop) and workload.warmup_iterations:
-            calls = workload.warmup_iterations
-            return self._drive(FixedIterations(calls, workers=min(request.workers, calls)))
+            warmup = leg_workload(warmup_of(workload, request.warmup_s), self._leg)
+            return None if warmup is None else self._drive(warmup)
+        if isinstance(workload, FixedIterations | ClosedLoop):
+            calls = self._leg.share(workload.warmup_iterations)
+            return self._drive(FixedIterations(calls, workers=min(request.own_workers, calls))) if calls else None
         return None
 
     def measured(self, checkpoint: Checkpoint, on_end: Callable[[], None]) -> LanesDrive:
         """The measured window."""
-        return self._drive(self._request.workload, checkpoint, on_end)
+        workload = leg_workload(self._request.workload, self._leg)
+        assert workload is not None  # as the request was checked for it
+        return self._drive(workload, checkpoint, on_end)
+
+    def _users_at(self, stages: Stages) -> Callable[[float], int]:
+        return lambda offset_s: self._leg.share(users_at(stages, offset_s))
 
     def _drive(
         self, workload: Workload, checkpoint: Checkpoint = nothing, on_end: Callable[[], None] = lambda: None
@@ -87,7 +95,7 @@ class LanesPlan:
                 self._clock,
                 checkpoint,
                 on_end,
-                offsets_s=arrivals(workload),
+                offsets_s=leg_arrivals(workload, self._leg),
                 max_in_flight=workload.max_in_flight,
             )
         return ClosedLoopDrive(
@@ -98,5 +106,5 @@ class LanesPlan:
             checkpoint,
             on_end,
             think_time_s=workload.think_time_s if isinstance(workload, ClosedLoop) else 0.0,
-            stages=workload if isinstance(workload, Stages) else None,
+            users_at=self._users_at(workload) if isinstance(workload, Stages) else None,
         )

@@ -26,6 +26,7 @@ class Observation:
         tell: called with True when the window opens and with False when it is over, and with the attempts a second
             of the warm-up.
         learned: called when it is known what a probe is to send beside a load of which nobody knew.
+        ready: called before the window of a leg, which opens when all legs are ready.
 
     Attributes:
         started_at: when the window opened, ISO 8601, UTC.
@@ -45,11 +46,13 @@ class Observation:
         sampling: bool = True,
         tell: Callable[[bool, float], None] = lambda _, __: None,
         learned: Callable[[Sample], None] = lambda _: None,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._sampler = Sampler(clock, target_pids) if sampling else None
         self._tell = tell
         self.learned = learned
+        self.ready = ready
         self._collections_watch = CollectionsWatch(clock.now_s)
         self._opened_at_cpu_s: float | None = None
         self.started_at = utc_text(clock.utc_now())

@@ -13,26 +13,25 @@ from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.engine.around import acall, call, could_not_run, group_of
 from paceline.engine.child_process import Child, Failed, Learned, Message, Progress, Window, how_it_ended
+from paceline.engine.fleet import Fleet
+from paceline.engine.legs import Legs
+from paceline.engine.live import OnSlice, Seen, aborted_run
 from paceline.engine.observation import Observation
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.records.load import Probe
-from paceline.records.run_record import RunRecord
+from paceline.records.run_record import Aborted, RunRecord
 from paceline.sysmon.fingerprint import this_machine
-from paceline.workload.models import FixedIterations
-
-_GRACE_S = 30.0  # of targets that do not say how long a request may take
-_LONGER_S = 15.0  # for starting, connecting and reporting
 
 
-def run_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
-    """Make the run in a process of its own; what surrounds it is observed from here.
+def run_in_child(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None = None) -> Run:
+    """Make the run in a process of its own; what surrounds it is observed from here, and ended by ``on_slice``.
 
     Raises:
         MeasurementError: the run could not be made, or the process ended without a word.
         ConfigurationError: found only where the run was made.
     """
-    offloaded = _Offloaded(request, clock, observer)
+    offloaded = _elsewhere(request, clock, observer, on_slice)
     with could_not_run("setup"):
         call(request.setup)
     ended: Run | None = None
@@ -47,9 +46,9 @@ def run_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
     return _with_teardown(ended, raised)
 
 
-async def arun_in_child(request: RunRequest, clock: Clock, observer: Observer) -> Run:
+async def arun_in_child(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None = None) -> Run:
     """The same on a running event loop, which goes on meanwhile."""
-    offloaded = _Offloaded(request, clock, observer)
+    offloaded = _elsewhere(request, clock, observer, on_slice)
     with could_not_run("setup"):
         await acall(request.setup)
     ended: Run | None = None
@@ -100,11 +99,20 @@ def _with_teardown(ended: Run, raised: BaseException | None) -> Run:
     return replace(ended, record=replace(ended.record, circumstances=circumstances))
 
 
+def _elsewhere(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None) -> RunElsewhere:
+    if request.cluster is not None:
+        places = Fleet(request.cluster, clock)
+        return Legs(replace(request, cluster=None), clock, observer, on_slice, places, request.cluster.tolerated_loss)
+    return (_Offloaded if request.processes == 1 else Legs)(request, clock, observer, on_slice)
+
+
 class _Offloaded:
     """One run in a child, with its probe beside it."""
 
-    def __init__(self, request: RunRequest, clock: Clock, observer: Observer) -> None:
+    def __init__(self, request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None = None) -> None:
         self._request = request
+        self._on_slice = on_slice
+        self._aborted: Aborted | None = None
         self._observer = observer
         self._observation = Observation(clock, request.target_pids)
         self._child: Child | None = None
@@ -142,28 +150,25 @@ class _Offloaded:
                 self._listen(child)
             finally:
                 watchdog.cancel()
+                watchdog.join()  # it has but to hear that: nothing of the run is left when it is over
+        except KeyboardInterrupt as stop:  # before there was a load, or a second one in the midst of the first's way
+            self._stopped_by = self._stopped_by or stop
+            child.kill()
         finally:
             code = self._wind_up(child)
         return self._result(code)
 
     def _watchdog(self, child: Child) -> threading.Timer:
         """Ends a child that does not end by itself: it was stopped, or code of the user's holds its event loop."""
-        workload = self._request.workload
-        plan_s = threading.TIMEOUT_MAX - 1
-        if not isinstance(workload, FixedIterations):
-            plan_s = self._request.warmup_s + workload.duration_s + 2 * self._grace_s() + _LONGER_S
 
         def end() -> None:
             self._overdue = True
             child.kill()
 
-        watchdog = threading.Timer(min(plan_s, threading.TIMEOUT_MAX - 1), end)
+        watchdog = threading.Timer(min(self._request.longest_s, threading.TIMEOUT_MAX - 1), end)
         watchdog.daemon = True
         watchdog.start()
         return watchdog
-
-    def _grace_s(self) -> float:
-        return float(getattr(self._request.target, "timeout_s", _GRACE_S))
 
     def _wind_up(self, child: Child) -> int:
         try:
@@ -201,6 +206,8 @@ class _Offloaded:
             case Learned():
                 if self._prober is not None:
                     self._prober.learned(message.sample)
+            case Seen():
+                self._take_seen(message)
             case RunRecord():
                 self._partial = message
                 self._observer.partial(message)
@@ -208,6 +215,13 @@ class _Offloaded:
                 self._ended = message
             case Failed():
                 self._failed = message
+
+    def _take_seen(self, seen: Seen) -> None:
+        if self._on_slice is None or self._aborted is not None or self._child is None:
+            return
+        self._aborted = self._on_slice(seen)
+        if self._aborted is not None:
+            self._child.stop()
 
     def _take_window(self, window: Window) -> None:
         if window.is_open:
@@ -235,4 +249,6 @@ class _Offloaded:
         assert record.load is not None
         load = replace(record.load, own_process=True, probe=self._probe)
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
-        return Run(record, self._stopped_by or self._ended.stopped_by)
+        if self._aborted is None or self._stopped_by is not None:
+            return Run(record, self._stopped_by or self._ended.stopped_by)
+        return aborted_run(Run(record, self._ended.stopped_by), self._aborted)

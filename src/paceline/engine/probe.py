@@ -4,12 +4,10 @@ No check inside a generator can see what the generator itself adds to the latenc
 requests a second by a schedule of its own; where its figures differ from the load's, the generator made the difference.
 """
 
-import os
 import threading
-from collections.abc import Sequence
 from dataclasses import replace
 
-from paceline.engine.child_process import Child, Failed
+from paceline.engine.child_process import Child, Failed, usable_cores
 from paceline.engine.request import Run, RunRequest
 from paceline.records.load import Probe
 from paceline.records.run_record import Execution
@@ -33,7 +31,7 @@ def probe_rate(request: RunRequest) -> float:
     that nobody asked for.
     """
     workload = request.workload
-    if isinstance(workload, FixedIterations) or workload.duration_s < LEAST_DURATION_S or len(_cores()) < 2:  # noqa: PLR2004
+    if isinstance(workload, FixedIterations) or workload.duration_s < LEAST_DURATION_S or len(usable_cores()) < 2:  # noqa: PLR2004
         return 0.0
     if request.execution is Execution.USERS:
         return _PER_SECOND  # at most: how often its users send what, is learned on the way
@@ -67,7 +65,7 @@ class Prober:
         self._is_over = False
         self._run: Run | None = None
         self._reading = threading.Thread(target=self._read, name="paceline-probe", daemon=True)
-        self._child = Child(_cores()[-1:])
+        self._child = Child(usable_cores()[-1:])
 
     def open(self, seen_per_second: float) -> None:
         """The load's window opens; its warm-up made so many attempts a second."""
@@ -132,9 +130,3 @@ class Prober:
                 self._run = message
             elif isinstance(message, Failed):
                 return  # it could not connect: the load itself tells why
-
-
-def _cores() -> Sequence[int]:
-    if not hasattr(os, "sched_getaffinity"):
-        return range(os.cpu_count() or 1)
-    return sorted(os.sched_getaffinity(0))

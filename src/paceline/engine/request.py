@@ -1,16 +1,20 @@
 """What is to be run, what comes of it, and who watches."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from paceline.core.errors import ConfigurationError
+from paceline.engine.cluster import Cluster, check_reach
 from paceline.records.latency import Latency
 from paceline.records.run_record import Definition, Execution, RunRecord, TestType
+from paceline.sysmon.ports import without_given_port
 from paceline.targets.call import CallTarget
-from paceline.targets.lanes import LaneTarget
+from paceline.targets.lanes import LaneTarget, SplitTarget
 from paceline.workload.description import describe
 from paceline.workload.fresh_processes import FreshProcesses
+from paceline.workload.legs import MOST_LEGS, WHOLE, Leg, check_legs
 from paceline.workload.models import (
     ClosedLoop,
     FixedIterations,
@@ -19,6 +23,7 @@ from paceline.workload.models import (
     has_arrivals,
     positive_seconds,
     seconds_from_zero,
+    whole_number,
 )
 
 
@@ -66,6 +71,8 @@ class Unobserved:
 
 
 DEFAULT_CONNECTIONS = 10
+_GRACE_S = 30.0  # of targets that do not say how long a request may take
+_LONGER_S = 15.0  # for starting, connecting and reporting
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,13 @@ class RunRequest:
         probe_per_second: requests a second of an independent client beside it; 0 for none.
         fresh: the processes it is made in, one after the other; None: the one that runs it.
         remake: makes the target in another process; None: it is pickled.
+        processes: how many make it together, a share each.
+        leg: which share of it is made, together with others; None: all of it.
+        cluster: where legs are made; None: on this machine.
+        live: whether it is to be looked at while it runs, by somebody who can end it.
+        live_parts: whether the attempts by name are looked at too.
+        kind_is_said: whether ``test_type`` is what somebody said, rather than the default.
+        repeats: runs at this level of a sweep, of which this is one.
 
     Raises:
         ConfigurationError: parts that do not go together.
@@ -105,6 +119,13 @@ class RunRequest:
     probe_per_second: float = 0.0
     fresh: FreshProcesses | None = None
     remake: Callable[[], CallTarget] | None = None
+    processes: int = 1
+    leg: Leg | None = None
+    cluster: Cluster | None = None
+    live: bool = False
+    live_parts: bool = False
+    kind_is_said: bool = False
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", checked_name(self.name))
@@ -126,6 +147,27 @@ class RunRequest:
             or (isinstance(self.workload, ClosedLoop) and not self.workload.think_time_s)
         ):
             raise ConfigurationError("runs and epochs are for a number of iterations, or for callables and a duration")
+        if self.fresh is not None and self.repeats > 1:
+            raise ConfigurationError("runs and epochs do not go together with repeats: name one of them")
+
+        self._check_processes()
+
+    def _check_processes(self) -> None:
+        whole_number("processes", self.processes, at_least=1, at_most=MOST_LEGS)
+        if self.processes == 1 and self.cluster is None:
+            return
+        if not (self.own_process and isinstance(self.target, SplitTarget)):
+            raise ConfigurationError(
+                "several processes are for HTTP requests and for scenarios of a file: what else is called lives in "
+                "the process that made it"
+            )
+        if self.cluster is not None:
+            check_reach(self.cluster, self.target.host, self.workload)
+        check_legs(self.workload, self.processes)
+        if has_arrivals(self.workload) and self.workers < self.processes:
+            raise ConfigurationError(
+                f"{self.processes:,} processes have {self.workers:,} connections to share: ask for one each at least"
+            )
 
     def _check_call(self, target: CallTarget) -> None:
         if self.uses_lanes and (target.setup_each is not None or self.timeout_s is not None):
@@ -162,6 +204,20 @@ class RunRequest:
         return 1 if isinstance(self.target, CallTarget) else self.target.connections or DEFAULT_CONNECTIONS
 
     @property
+    def longest_s(self) -> float:
+        """How long a process may take for it; one that takes longer does not end by itself."""
+        workload = self.workload
+        if isinstance(workload, FixedIterations):
+            return math.inf
+        grace_s = float(getattr(self.target, "timeout_s", _GRACE_S))
+        return self.warmup_s + workload.duration_s + 2 * grace_s + _LONGER_S
+
+    @property
+    def own_workers(self) -> int:
+        """Those of the leg that is made."""
+        return (self.leg or WHOLE).share(self.workers)
+
+    @property
     def uses_lanes(self) -> bool:
         """Whether attempts are begun by the engine and end in a callback; otherwise workers run loops."""
         if not isinstance(self.target, CallTarget):
@@ -189,11 +245,27 @@ class RunRequest:
             plan=describe(workload) if self.uses_lanes else "",
             open_loop=has_arrivals(workload),
             warmup_s=self.warmup_s,
-            target=self.target.text,
+            target=without_given_port(self.target.text),  # a session must be comparable with the next one
             think_time_s=workload.think_time_s if isinstance(workload, ClosedLoop) else None,
             runs=1 if self.fresh is None else self.fresh.runs,
             epochs=self.epochs,
+            repeats=self.repeats,
         )
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of the one measured window; None of a number of iterations, and of several windows."""
+        return (
+            None if self.fresh is not None or isinstance(self.workload, FixedIterations) else self.workload.duration_s
+        )
+
+    @property
+    def part_names(self) -> Sequence[str] | None:
+        """Names of the requests it makes; None where users decide what they send."""
+        if self.execution is Execution.USERS:
+            return None
+        names: Sequence[str] = getattr(self.target, "part_names", ())  # callables and applications have none
+        return names
 
     @property
     def epochs(self) -> int:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from paceline.core.clock import SYSTEM_CLOCK, Clock
 from paceline.engine.beside import Beside
+from paceline.engine.live import OnSlice
 from paceline.engine.observation import Observation
 from paceline.engine.offload import arun_in_child, run_in_child
+from paceline.engine.orders import Orders
 from paceline.engine.request import Observer, Run, RunRequest, Unobserved
 from paceline.engine.session import Session
 from paceline.engine.tasks import in_running_loop, loop_factory
@@ -22,20 +24,24 @@ def run(
     observer: Observer | None = None,
     observation: Observation | None = None,
     on_epoch: Callable[[RunRecord], None] = lambda _: None,
+    on_slice: OnSlice | None = None,
 ) -> Run:
     """Make the run, whatever the operation: coroutine functions get an event loop of their own.
 
     Of a request for fresh processes this is the part of one of them; ``on_epoch`` takes each epoch but the last.
+    ``on_slice`` is told once a second what was seen, and ends the run with what it returns; the request says that it is
+    ``live``.
 
     Raises:
         MeasurementError: ``setup`` raised, or the system gave no threads.
         ConfigurationError: the target pids or the operation turned out not to be what they should be.
     """
     if request.own_process:
-        return run_in_child(request, clock, observer or Unobserved())
+        return run_in_child(request, clock, observer or Unobserved(), on_slice)
     beside = Beside(request, clock)
     try:
-        made = _run(Session(request, clock, observer or Unobserved(), observation or beside.observation, on_epoch))
+        observation = observation or beside.observation
+        made = _run(Session(request, clock, observer or Unobserved(), observation, on_epoch, on_slice=on_slice))
     except BaseException:
         beside.drop()
         raise
@@ -55,7 +61,12 @@ def _run(session: Session) -> Run:
     return session.result()
 
 
-async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Observer | None = None) -> Run:
+async def arun(
+    request: RunRequest,
+    clock: Clock = SYSTEM_CLOCK,
+    observer: Observer | None = None,
+    on_slice: OnSlice | None = None,
+) -> Run:
     """Make the run on the caller's loop; a synchronous operation runs in a thread meanwhile.
 
     Raises:
@@ -63,10 +74,10 @@ async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Obser
         ConfigurationError: the target pids or the operation turned out not to be what they should be.
     """
     if request.own_process:
-        return await arun_in_child(request, clock, observer or Unobserved())
+        return await arun_in_child(request, clock, observer or Unobserved(), on_slice)
     beside = Beside(request, clock)
     try:
-        session = Session(request, clock, observer or Unobserved(), beside.observation)
+        session = Session(request, clock, observer or Unobserved(), beside.observation, on_slice=on_slice)
         if request.needs_loop:
             await session.arun()
         else:
@@ -78,7 +89,14 @@ async def arun(request: RunRequest, clock: Clock = SYSTEM_CLOCK, observer: Obser
     return await asyncio.to_thread(beside.with_probe, made) if request.probe_per_second else made
 
 
-def run_here(request: RunRequest, clock: Clock, observer: Observer, observation: Observation, stops: int) -> Run:
+def run_here(
+    request: RunRequest,
+    clock: Clock,
+    observer: Observer,
+    observation: Observation,
+    orders: Orders,
+    on_slice: OnSlice | None = None,
+) -> Run:
     """Make the run on an event loop of this process, which does nothing else.
 
     Args:
@@ -86,22 +104,20 @@ def run_here(request: RunRequest, clock: Clock, observer: Observer, observation:
         clock: where the time comes from.
         observer: who watches.
         observation: of the window.
-        stops: descriptor; that it can be read, or has been closed, ends the run as an interrupt would.
+        orders: end the run as an interrupt would, and say when a leg is to start.
+        on_slice: is told what was seen.
     """
-    session = Session(request, clock, observer, observation)
+
+    async def at_the_start() -> None:
+        observation.ready()
+        await orders.start()
+
+    together = at_the_start if request.leg is not None else None
+    session = Session(request, clock, observer, observation, before_window=together, on_slice=on_slice)
 
     async def until_stopped() -> None:
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
-            loop.remove_reader(stops)  # a closed pipe can be read for ever
-            session.interrupt()
-
-        loop.add_reader(stops, stop)
-        try:
+        with orders.heard(session.interrupt):
             await session.arun()
-        finally:
-            loop.remove_reader(stops)
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(until_stopped())

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 from paceline.core.clock import Clock, measure_clock
 from paceline.core.errors import MeasurementError
@@ -15,6 +16,7 @@ from paceline.engine.crew import Crew
 from paceline.engine.drive import Drive, Load
 from paceline.engine.lanes_drive import LanesDrive, load_now
 from paceline.engine.lanes_plan import LanesPlan
+from paceline.engine.live import Looks, OnSlice, aborted_run
 from paceline.engine.loops import empty_loop_s, time_batches
 from paceline.engine.observation import Observation
 from paceline.engine.request import Observer, Run, RunRequest
@@ -22,23 +24,35 @@ from paceline.engine.tasks import TasksDrive
 from paceline.engine.threads import ThreadsDrive
 from paceline.records.cache import CacheRecord
 from paceline.records.error_log import ErrorGroup, ErrorLog
+from paceline.records.load import LoadRecord, Stretch
 from paceline.records.recorder import Recorder
 from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
 from paceline.targets.call import CallTarget
 from paceline.targets.witness import Expecting, Witness
-from paceline.workload.models import AUTO, MOST_CALLS_PER_SAMPLE, ClosedLoop, FixedIterations, has_arrivals
+from paceline.workload.models import (
+    AUTO,
+    MOST_CALLS_PER_SAMPLE,
+    ClosedLoop,
+    FixedIterations,
+    Stages,
+    Workload,
+    has_arrivals,
+)
 
 _GRAINS_PER_BATCH = 1_000  # a sample then has the clock's error at most 0.1 %
 _PROGRESS_S = 0.5
 _SLICE_S = 10.0
+_SLICE_OF_LEG_S = 1.0
 
 
 class Session:
     """The state of one run in one process. Sync and async differ only in who awaits.
 
-    Where there are several epochs, ``on_epoch`` takes the record of each but the last.
+    Where there are several epochs, ``on_epoch`` takes the record of each but the last. ``before_window`` is called, or
+    awaited, before each window. ``on_slice`` is told once a second what was seen, and ends the run with what it
+    returns.
     """
 
     def __init__(
@@ -48,8 +62,12 @@ class Session:
         observer: Observer,
         observation: Observation,
         on_epoch: Callable[[RunRecord], None] = lambda _: None,
+        on_slice: OnSlice | None = None,
+        before_window: Callable[[], object] | None = None,
     ) -> None:
         self._request = request
+        self._before_window = before_window
+        self._looks = None if on_slice is None else Looks(on_slice, parts=request.live_parts)
         self._on_epoch = on_epoch
         self._clock = clock
         self._observer = observer
@@ -75,6 +93,7 @@ class Session:
         self._task: asyncio.Task[None] | None = None
         self._progress_at_s = clock.now_s()
         self._slice_at_s = clock.now_s()
+        self._slice_s = _SLICE_S if request.leg is None else _SLICE_OF_LEG_S
         self.foreign_loop = False
         self.stopped_by: BaseException | None = None
 
@@ -200,8 +219,7 @@ class Session:
                 self._on_epoch(self._record(self._measured))
             if self._request.fresh is not None:
                 gc.collect()  # what was left lying about would be collected inside the window
-            if self._witness is not None:
-                yield self._witness.begin
+            yield from self._before_each()
             self._measured = self._measured_drive(expected_s)
             self._observation.open(self._warmup_per_second())
             self._tell_learned()
@@ -214,6 +232,12 @@ class Session:
                 yield self._witness.end
             if self.stopped_by is not None or self._measured.abandoned:
                 return
+
+    def _before_each(self) -> Iterator[Callable[[], object]]:
+        if self._before_window is not None:
+            yield self._before_window
+        if self._witness is not None:
+            yield self._witness.begin
 
     def _tell_learned(self) -> None:
         sample = None if self._lanes is None else self._lanes.learned()
@@ -287,6 +311,10 @@ class Session:
             # From outside, beside a loop: the drive deals with it as with a Ctrl-C of its own.
             raise KeyboardInterrupt
         now_s = self._clock.now_s()
+        if self._looks is not None and self._looks.end(drive, now_s):
+            self.interrupt()
+            if self._loop is None:
+                raise KeyboardInterrupt
         self._tell_learned()
         if self._witness is not None:
             self._witness.fold()
@@ -299,17 +327,19 @@ class Session:
                 share = (now_s - drive.origin_s) / (drive.load.duration_s or 1.0)
             load = self._observation.with_targets(load_now(drive, now_s))
             self._observer.progress(self._request.name, min(share, 1.0), done, load)
-        if now_s - max(self._slice_at_s, drive.origin_s) >= _SLICE_S:
+        if now_s - max(self._slice_at_s, drive.origin_s) >= self._slice_s:
             self._slice_at_s = now_s
             self._observer.partial(self._record(drive, partial=True))
 
     def result(self) -> Run:
         """What came of it."""
-        return Run(
+        run = Run(
             self._record(self._measured),
             self.stopped_by,
             is_cut_short=self._measured is not None and self._measured.abandoned > 0,
         )
+        aborted = None if self._looks is None else self._looks.aborted
+        return run if aborted is None else aborted_run(run, aborted)
 
     def _record(self, drive: Drive | None, *, partial: bool = False) -> RunRecord:
         request = self._request
@@ -325,6 +355,7 @@ class Session:
         record = RunRecord(
             name=request.name,
             test_type=request.test_type,
+            kind_is_said=request.kind_is_said,
             definition=request.definition(self._calls_per_sample),
             started_at=self._observation.started_at,
             elapsed_ns=round(elapsed_s * NS_PER_S),
@@ -340,7 +371,7 @@ class Session:
             circumstances=self._circumstances(drive, partial=partial),
             fingerprint=self._fingerprint,
             metadata=request.metadata,
-            load=drive.load_record() if isinstance(drive, LanesDrive) else None,
+            load=_load(drive, request.workload) if isinstance(drive, LanesDrive) else None,
             cache=_cache(recorder),
         )
         return record if self._witness is None or self._measured is None else self._witness.noted(record)
@@ -360,6 +391,12 @@ class Session:
             event_loop=self._event_loop,
             foreign_loop=self.foreign_loop,
         )
+
+
+def _load(drive: LanesDrive, workload: Workload) -> LoadRecord:
+    ramps = workload.ramps() if isinstance(workload, Stages) else ()
+    stretches = tuple(Stretch(ramp.duration_s, ramp.level, ramp.target) for ramp in ramps)
+    return replace(drive.load_record(), stretches=stretches)
 
 
 def _cache(recorder: Recorder) -> CacheRecord | None:

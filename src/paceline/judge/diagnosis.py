@@ -1,7 +1,7 @@
 """Findings about the validity of a run: is the number about what the user thinks it is about?"""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from statistics import median
 
@@ -9,8 +9,9 @@ from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_ms, format_percent
 from paceline.judge.cache_diagnosis import diagnose_cache
 from paceline.judge.database_diagnosis import diagnose_database
-from paceline.judge.limits import METRICS
+from paceline.judge.limits import METRICS, Limit
 from paceline.judge.load_diagnosis import diagnose_load
+from paceline.judge.over_time import diagnose_over_time
 from paceline.judge.replication import processes_differ
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.metrics import PerformanceMetrics
@@ -37,9 +38,16 @@ def diagnose(
     """All findings about ``record``."""
     found = [finding for check in _CHECKS for finding in check(record, metrics)]
     found += diagnose_load(record, metrics, threshold)
+    found = _with_course(found, diagnose_over_time(record))
     found += diagnose_cache(record)
     found += diagnose_database(record)
     return (*found, *_errors_unjudged(record, metrics, threshold), *_too_few_samples(record, threshold))
+
+
+def _with_course(found: list[Finding], course: tuple[Finding, ...]) -> list[Finding]:
+    """Both; what is said of a latency's slope an hour says all that ``not-steady`` would."""
+    creeps = any(finding.code == "latency-creep" for finding in course)
+    return [*(finding for finding in found if not (creeps and finding.code == "not-steady")), *course]
 
 
 def _interrupted(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
@@ -51,6 +59,18 @@ def _interrupted(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Fin
         share = f"{metrics.total_duration_sec:.3g} s"
     else:
         share = f"{metrics.iterations:,} of {asked:,} iterations"
+    aborted = record.circumstances.aborted
+    if aborted is not None:
+        planned_s = record.definition.duration_s
+        yield Finding(
+            code="aborted",
+            seen=f"{aborted.limit!r} was broken after {aborted.after_s:.3g} s and ended the run after {share}"
+            + ("." if planned_s is None else f" of {planned_s:g} s."),
+            why="That was asked for with 'abort'; the figures cover only what was measured until then.",
+            advice="Leave out 'abort' to see the rest of the load.",
+            serious=True,
+        )
+        return
     yield Finding(
         code="interrupted",
         seen=f"The run was interrupted ({reason}) after {share}.",
@@ -252,7 +272,9 @@ def _targets_gone(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]
 def _errors_unjudged(
     record: RunRecord, metrics: PerformanceMetrics, threshold: PerformanceThreshold | None
 ) -> Iterator[Finding]:
-    limited = threshold is not None and any(limit.metric is METRICS["error_rate"] for limit in threshold.limits())
+    limited = threshold is not None and any(
+        limit.metric.base is METRICS["error_rate"] and limit.part is None for limit in threshold.limits()
+    )
     if not metrics.error_count or limited or not record.counts.ok:
         return
     first = record.errors[0] if record.errors else None
@@ -271,7 +293,9 @@ def _too_few_samples(record: RunRecord, threshold: PerformanceThreshold | None) 
     count = record.latency.moments.count
     if not count or record.definition.calls_per_sample > 1:
         return
-    limited = [limit.metric.percentile for limit in (threshold.limits() if threshold else ())]
+    limits = threshold.limits() if threshold else ()
+    yield from _too_few_in_parts(record, limits)
+    limited = [limit.metric.percentile for limit in limits]
     asked = sorted({p for p in limited if p is not None and 0 < p < 100}) or [95.0, 99.0]  # noqa: PLR2004
     # 1e-9: 200 * (1 - 0.95) is 10.000000000000009 or 9.99... as the percentile has it.
     weak = [p for p in asked if count * (1 - p / 100) < _TAIL_SAMPLES - 1e-9]
@@ -283,6 +307,26 @@ def _too_few_samples(record: RunRecord, threshold: PerformanceThreshold | None) 
             why=f"Fewer than {_TAIL_SAMPLES} samples lie beyond it: the figure is mostly chance.",
             advice=f"It takes {needed:,} to rely on p{weak[-1]:g}: "
             + ("ask for more iterations." if record.definition.duration_s is None else "measure longer."),
+        )
+
+
+def _too_few_in_parts(record: RunRecord, limits: Sequence[Limit]) -> Iterator[Finding]:
+    """Of windows and of single requests: what is beyond a percentile there."""
+    weak = []
+    for limit in limits:
+        percentile, samples = limit.metric.base.percentile, math.inf
+        if limit.window_s is not None and record.elapsed_ns:
+            samples = min(limit.window_s * NS_PER_S / record.elapsed_ns, 1.0) * record.latency.moments.count
+        elif limit.part is not None and record.load is not None:
+            samples = sum(part.latency.moments.count for part in record.load.parts if part.name == limit.part)
+        if percentile is not None and 0 < percentile < 100 and samples * (1 - percentile / 100) < _TAIL_SAMPLES - 1e-9:  # noqa: PLR2004
+            weak.append(f"{limit.metric.label} of about {counted(round(samples), 'sample')}")
+    if weak:
+        yield Finding(
+            code="few-samples-in-limit",
+            seen=f"{' and '.join(weak)}.",
+            why=f"Fewer than {_TAIL_SAMPLES} samples lie beyond it: whether such a limit holds is mostly chance.",
+            advice="Limit a lower percentile, a longer window, or send more.",
         )
 
 

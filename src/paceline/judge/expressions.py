@@ -1,17 +1,23 @@
-"""Threshold expressions: ``p(95)<500ms``, ``error_rate<1%``."""
+"""Threshold expressions: ``p(95)<500ms``, ``error_rate<1%``, ``p(95){checkout}<500``, ``avg<100 over 30s, abort``."""
 
 import math
 import re
 
 from paceline.core.errors import ConfigurationError
+from paceline.core.units import parse_duration_s
 from paceline.judge.limits import METRICS, Limit, Metric, exact_product, percentile_metric
+from paceline.judge.windows import of_part, over_windows
 
 _MS_PER = {"ns": "1e-6", "us": "1e-3", "µs": "1e-3", "ms": "1", "s": "1e3", "m": "6e4"}
 _SHARE_PER_PERCENT = "0.01"
 _EXPRESSION = re.compile(
-    r"\s*(?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<argument>[0-9.]+)\s*\))?\s*(?P<sign><=|>=|<|>)\s*"
-    r"(?P<limit>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>ns|us|µs|ms|s|m|%)?\s*(?:over\s+(?P<window>\S+))?\s*"
+    r"\s*(?P<metric>[a-z_][a-z0-9_]*)\s*(?:\(\s*(?P<argument>[0-9.]+)\s*\))?\s*"
+    r"(?:\{\s*(?P<part>\S|\S.*\S)\s*\}\s*)?(?P<sign><=|>=|<|>)\s*"
+    r"(?P<limit>[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)\s*(?P<unit>ns|us|µs|ms|s|m|%)?\s*"
+    r"(?:over\s+(?P<window>[^\s,]+)\s*)?(?:,\s*(?P<abort>abort)(?P<all>\s+all)?(?:\s+after\s+(?P<delay>[^\s,]+))?\s*)?"
 )
+_GRAMMAR = "write METRIC SIGN NUMBER, as in 'p(95)<500', 'avg<=100ms' or 'error_rate<0.01'"
+_MORE = "'p(95){checkout}<500 over 30s, abort after 10s' is all that can follow"
 
 
 def parse_expression(text: str) -> Limit:
@@ -25,14 +31,10 @@ def parse_expression(text: str) -> Limit:
     match = _EXPRESSION.fullmatch(text)
     if match is None:
         raise ConfigurationError(
-            f"threshold {text!r} cannot be read: write METRIC SIGN NUMBER, as in 'p(95)<500', 'avg<=100ms' or "
-            f"'error_rate<0.01'; metrics are p(N), {', '.join(METRICS)}; signs are < <= > >="
+            f"threshold {text!r} cannot be read: {_GRAMMAR}; metrics are p(N), {', '.join(METRICS)}; "
+            f"signs are < <= > >=; {_MORE}"
         )
     name, argument, sign, unit = match["metric"], match["argument"], match["sign"], match["unit"]
-    if match["window"] is not None:
-        raise ConfigurationError(
-            f"threshold {text!r}: 'over {match['window']}' needs a load with stages; leave it out here"
-        )
     if name == "p":
         metric = _percentile(text, argument)
     elif argument is not None:
@@ -47,7 +49,41 @@ def parse_expression(text: str) -> Limit:
     number = float(match["limit"])
     if not math.isfinite(number):
         raise ConfigurationError(f"threshold {text!r}: the limit is too large a number")
-    return Limit(text.strip(), metric, sign, _bound(text, metric, number, unit))
+    return _of_some(Limit(text.strip(), metric, sign, _bound(text, metric, number, unit)), text, match)
+
+
+def _of_some(limit: Limit, text: str, match: re.Match[str]) -> Limit:
+    """``limit`` with the windows, the requests and the abort that the expression speaks of."""
+    part, window, metric = match["part"], match["window"], limit.metric
+    if (part is not None or window is not None) and metric.of_some is None:
+        what = f"{{{part}}}" if part is not None else f"'over {window}'"
+        raise ConfigurationError(f"threshold {text!r}: {metric.label} is known of the whole run only: leave out {what}")
+    if part is not None and window is not None:
+        raise ConfigurationError(
+            f"threshold {text!r}: single requests have no time series: leave out {{{part}}} or 'over {window}'"
+        )
+    window_s = None if window is None else _seconds(text, "over", window)
+    if part is not None:
+        metric = of_part(metric, part)
+    elif window_s is not None:
+        metric = over_windows(metric, window_s, limit.sign)
+    ends = "" if match["abort"] is None else "load" if match["all"] is None else "all"
+    if ends and limit.metric.of_some is None and limit.metric is not METRICS["dropped"]:
+        raise ConfigurationError(
+            f"threshold {text!r}: {limit.metric.label} is not looked at while a load runs: leave out 'abort'"
+        )
+    delay_s = 0.0 if match["delay"] is None else _seconds(text, "after", match["delay"])
+    return Limit(limit.source, metric, limit.sign, limit.bound, window_s, part, ends, delay_s)
+
+
+def _seconds(text: str, word: str, written: str) -> float:
+    try:
+        seconds = parse_duration_s(written)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"threshold {text!r}: after '{word}', {error}") from error
+    if word == "over" and seconds <= 0:
+        raise ConfigurationError(f"threshold {text!r}: a window must be longer than nothing")
+    return seconds
 
 
 def _percentile(text: str, argument: str | None) -> Metric:

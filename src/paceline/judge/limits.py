@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from paceline.core.units import BYTES_PER_MB
+from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S
+from paceline.records.latency import Latency
 from paceline.records.metrics import PerformanceMetrics, quantile_ms
+from paceline.records.recorder import Counts
 from paceline.records.resources import ResourceUsage
 from paceline.records.run_record import RunRecord
 
@@ -32,6 +34,9 @@ class Metric:
         value: reads it off a run; NaN when the run does not have it.
         percentile: of single calls' latency, in [0, 100]; None for everything else.
         of_arrivals: whether only loads with a schedule of arrivals have it.
+        of_some: reads it off some attempts of a run: their latency, their counts, and in how many ns they ended; None
+            where only a whole run has it.
+        of: the figure that this one is of a part of the run; None for the whole run's.
     """
 
     label: str
@@ -39,11 +44,45 @@ class Metric:
     value: Callable[[RunRecord, PerformanceMetrics], float]
     percentile: float | None = None
     of_arrivals: bool = False
+    of_some: "OfSome | None" = None
+    of: "Metric | None" = None
+
+    @property
+    def base(self) -> "Metric":
+        """The same figure of a whole run."""
+        return self.of or self
+
+
+OfSome = Callable[[Latency, Counts, int], float]
 
 
 def percentile_metric(percentile: float) -> Metric:
     """The latency percentile ``percentile`` in [0, 100]."""
-    return Metric(f"p{percentile:g} latency", "ms", lambda record, _: quantile_ms(record, percentile / 100), percentile)
+    q = percentile / 100
+    return Metric(
+        f"p{percentile:g} latency",
+        "ms",
+        lambda record, _: quantile_ms(record, q),
+        percentile,
+        of_some=_quantile_of_some(q),
+    )
+
+
+def _quantile_of_some(q: float) -> OfSome:
+    return lambda latency, _, __: latency.quantile_ns(q) / NS_PER_MS
+
+
+def _error_rate_of_some(_: Latency, counts: Counts, __: int) -> float:
+    return (counts.errors + counts.timeouts) / counts.attempts if counts.attempts else math.nan
+
+
+def _throughput_of_some(_: Latency, counts: Counts, length_ns: int) -> float:
+    return counts.ok * NS_PER_S / length_ns if length_ns else math.nan
+
+
+def _hit_rate_of_some(_: Latency, counts: Counts, __: int) -> float:
+    reads = counts.hits + counts.misses
+    return counts.hits / reads if reads else math.nan
 
 
 def watched(record: RunRecord) -> tuple[ResourceUsage, ...]:
@@ -75,13 +114,22 @@ def _sum_of(values: Iterable[float | None]) -> float:
 
 
 METRICS: dict[str, Metric] = {
-    "avg": Metric("mean latency", "ms", lambda _, metrics: metrics.mean_time_ms),
-    "med": Metric("median latency", "ms", lambda _, metrics: metrics.median_time_ms),
-    "min": Metric("minimum latency", "ms", lambda _, metrics: metrics.min_time_ms, 0.0),
-    "max": Metric("maximum latency", "ms", lambda _, metrics: metrics.max_time_ms, 100.0),
-    "error_rate": Metric("error rate", "share", lambda _, metrics: metrics.error_rate),
-    "throughput": Metric("throughput", "per second", lambda _, metrics: metrics.throughput_ops_per_sec),
-    "hit_rate": Metric("hit rate", "share", lambda _, metrics: metrics.hit_rate),
+    "avg": Metric(
+        "mean latency",
+        "ms",
+        lambda _, metrics: metrics.mean_time_ms,
+        of_some=lambda latency, _, __: latency.moments.mean / NS_PER_MS,
+    ),
+    "med": Metric("median latency", "ms", lambda _, metrics: metrics.median_time_ms, of_some=_quantile_of_some(0.5)),
+    "min": Metric("minimum latency", "ms", lambda _, metrics: metrics.min_time_ms, 0.0, of_some=_quantile_of_some(0.0)),
+    "max": Metric(
+        "maximum latency", "ms", lambda _, metrics: metrics.max_time_ms, 100.0, of_some=_quantile_of_some(1.0)
+    ),
+    "error_rate": Metric("error rate", "share", lambda _, metrics: metrics.error_rate, of_some=_error_rate_of_some),
+    "throughput": Metric(
+        "throughput", "per second", lambda _, metrics: metrics.throughput_ops_per_sec, of_some=_throughput_of_some
+    ),
+    "hit_rate": Metric("hit rate", "share", lambda _, metrics: metrics.hit_rate, of_some=_hit_rate_of_some),
     "cpu": Metric("CPU", "percent", _cpu_percent),
     "host_cpu": Metric("host CPU", "percent", _host_cpu_percent),
     "memory": Metric("memory", "MB", _memory_mb),
@@ -100,12 +148,20 @@ class Limit:
         metric: what is limited.
         sign: what must hold: measured value ``sign`` bound.
         bound: in the metric's unit.
+        window_s: length of the windows of which each is to keep it; None for the whole run.
+        part: name of the requests that are to keep it; None for all.
+        ends: what is ended once it is broken: nothing, ``'load'``, or ``'all'`` loads that are made together.
+        delay_s: from when on, in seconds after the window opened, that is looked at.
     """
 
     source: str
     metric: Metric
     sign: str
     bound: float
+    window_s: float | None = None
+    part: str | None = None
+    ends: str = ""
+    delay_s: float = 0.0
 
     @property
     def text(self) -> str:

@@ -91,7 +91,7 @@ def judge(
         noted: findings made before the run.
     """
     metrics = metrics_of(record)
-    broken = violations_of(threshold, record, metrics)
+    broken = _with_abort(violations_of(threshold, record, metrics), record)
     if not record.counts.ok:
         attempts = record.counts.attempts
         failed = f"all {attempts} failed" if attempts > 1 else "the only one failed"
@@ -108,6 +108,16 @@ def judge(
         comparison=comparison,
         record=record,
     )
+
+
+def _with_abort(broken: tuple[Violation, ...], record: RunRecord) -> tuple[Violation, ...]:
+    """``broken`` with the limit that ended the run as it was then; by the run's end it may have come to hold again."""
+    aborted = record.circumstances.aborted
+    if aborted is None:
+        return broken
+    message = f"after {aborted.after_s:.3g} s, which ended the run: {aborted.message}"
+    first = Violation(aborted.limit, aborted.measured, aborted.bound, aborted.unit, message)
+    return (first, *(violation for violation in broken if violation.source != aborted.limit))
 
 
 def compared(result: TestResult, comparison: Comparison | None) -> TestResult:

@@ -3,10 +3,14 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from decimal import Decimal
+from difflib import get_close_matches
+from typing import Literal
 
 from paceline.core.errors import ConfigurationError
 from paceline.judge.expressions import parse_expression
 from paceline.judge.limits import METRICS, Limit, Metric, against, bound_text, percentile_metric
+from paceline.judge.windows import Worst, check_window, worst_window
 from paceline.records.metrics import PerformanceMetrics
 from paceline.records.run_record import RunRecord
 
@@ -23,6 +27,7 @@ class Violation:
         bound: the limit, in ``unit``.
         unit: of both.
         message: for people: measured value, limit and unit.
+        from_s, to_s: of a limit on windows, the worst of them, in seconds after the measured window opened.
     """
 
     source: str
@@ -30,6 +35,8 @@ class Violation:
     bound: float
     unit: str
     message: str
+    from_s: float | None = None
+    to_s: float | None = None
 
     def __str__(self) -> str:
         """The message."""
@@ -52,6 +59,46 @@ _FIELD_LIMITS: dict[str, tuple[Metric, str]] = {
 _SHARES = frozenset({"max_error_rate", "min_hit_rate"})
 
 
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """An expression, and whether the load ends once it is broken.
+
+    Attributes:
+        expression: such as ``'error_rate<5%'``.
+        abort_on_fail: whether its load ends then; ``'all'``: every load that is made together with it.
+        delay_s: from when on that is looked at, in seconds after the measured window opened.
+
+    Raises:
+        ConfigurationError: the expression is wrong, or a value is none of these.
+    """
+
+    __test__ = False
+
+    expression: str
+    abort_on_fail: bool | Literal["all"] = False
+    delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        limit = parse_expression(self.expression)
+        if self.abort_on_fail != "all" and not isinstance(self.abort_on_fail, bool):
+            raise ConfigurationError(f"abort_on_fail must be True, False or 'all', not {self.abort_on_fail!r}")
+        if limit.ends and (self.abort_on_fail or self.delay_s):
+            raise ConfigurationError(f"threshold {self.expression!r} says itself that it aborts: say it once")
+        delay_s = _checked_limit("delay_s", self.delay_s)
+        if delay_s and not self.abort_on_fail:
+            raise ConfigurationError("delay_s is when a limit begins to abort: give it with abort_on_fail")
+        object.__setattr__(self, "delay_s", delay_s)
+        parse_expression(self.text)
+
+    @property
+    def text(self) -> str:
+        """The same in one line: ``error_rate<5%, abort after 20s``."""
+        if not self.abort_on_fail:
+            return self.expression
+        delay = f" after {Decimal(repr(self.delay_s)).normalize():f}s" if self.delay_s else ""
+        return f"{self.expression.strip()}, abort{' all' if self.abort_on_fail == 'all' else ''}{delay}"
+
+
 @dataclass(frozen=True)
 class PerformanceThreshold:
     """Limits of an SLA. A value equal to its limit holds; 0 is a limit; None sets none.
@@ -63,7 +110,8 @@ class PerformanceThreshold:
         min_hit_rate: hits as a share of hits and misses, in [0, 1].
         max_cpu_percent: mean CPU, 100 is one core, of the target pids if given, else of this process tree.
         max_memory_mb: highest resident memory of the same, in 10**6 bytes.
-        expressions: further limits such as ``'p(99.9)<250'``; see ``docs/thresholds.md``.
+        expressions: further limits such as ``'p(99.9)<250'``, or as a :class:`Threshold`, which becomes such a
+            text; see ``docs/thresholds.md``.
 
     Raises:
         ConfigurationError: a limit is no finite number, negative, not a share, or an expression is wrong.
@@ -82,18 +130,19 @@ class PerformanceThreshold:
     min_hit_rate: float | None = None
     max_cpu_percent: float | None = None
     max_memory_mb: float | None = None
-    expressions: Sequence[str] = ()
+    expressions: Sequence[str | Threshold] = ()
 
     def __post_init__(self) -> None:
-        if isinstance(self.expressions, str | bytes) or not isinstance(self.expressions, Iterable):
+        if isinstance(self.expressions, str | bytes | Threshold) or not isinstance(self.expressions, Iterable):
             raise ConfigurationError(f"expressions is a list of texts: write [{self.expressions!r}]")
-        object.__setattr__(self, "expressions", tuple(self.expressions))
+        texts = tuple(each.text if isinstance(each, Threshold) else each for each in self.expressions)
+        for text in texts:
+            parse_expression(text)
+        object.__setattr__(self, "expressions", texts)
         for name in _FIELD_LIMITS:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, _checked_limit(name, value))
-        for expression in self.expressions:
-            parse_expression(expression)
 
     def limits(self) -> tuple[Limit, ...]:
         """All limits that are set, fields first."""
@@ -102,18 +151,29 @@ class PerformanceThreshold:
             for field in fields(self)
             if field.name in _FIELD_LIMITS and getattr(self, field.name) is not None
         ]
-        return (*set_fields, *(parse_expression(expression) for expression in self.expressions))
+        return (*set_fields, *(parse_expression(str(expression)) for expression in self.expressions))
 
-    def check_measurable(self, *, batched: bool, open_loop: bool = False) -> None:
+    def check_measurable(
+        self,
+        *,
+        batched: bool,
+        open_loop: bool = False,
+        duration_s: float | None = None,
+        parts: Sequence[str] | None = None,
+        is_one_run: bool = True,
+    ) -> None:
         """Refuse, before anything runs, what the run to come cannot measure.
 
         Args:
             batched: whether several calls are timed together.
             open_loop: whether attempts begin by a schedule of arrivals.
+            duration_s: how long the load lasts; None where that is not known, or there are several one after the other.
+            parts: names of the requests; None where only the run will show them.
+            is_one_run: whether it is made in one piece, not in several processes one after the other.
 
         Raises:
-            ConfigurationError: a percentile of single calls is limited, but calls are timed in batches; or a figure
-                of arrivals, but there are none.
+            ConfigurationError: a percentile of single calls is limited, but calls are timed in batches; a figure
+                of arrivals, but there are none; windows that the run does not have, or requests that it does not make.
         """
         for limit in self.limits():
             if batched and limit.metric.percentile is not None:
@@ -127,6 +187,26 @@ class PerformanceThreshold:
                     f"threshold {limit.source!r}: {name} is measured only under an arrival rate; here each attempt "
                     "starts when the last one has ended"
                 )
+            if limit.ends and not is_one_run:
+                raise ConfigurationError(
+                    f"threshold {limit.source!r}: 'abort' ends a run under way, and this one is made in several "
+                    "processes, one after the other: leave it out"
+                )
+            check_window(limit, duration_s)
+            _check_part(limit, parts)
+
+
+def _check_part(limit: Limit, parts: Sequence[str] | None) -> None:
+    if limit.part is None or parts is None:
+        return
+    if len(parts) <= 1:
+        raise ConfigurationError(
+            f"threshold {limit.source!r}: there are no requests of several names here: leave out {{{limit.part}}}"
+        )
+    if limit.part not in parts:
+        close = get_close_matches(limit.part, parts, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, parts))}"
+        raise ConfigurationError(f"threshold {limit.source!r}: no request is called {limit.part!r}; {meant}")
 
 
 def _checked_limit(name: str, value: object) -> float:
@@ -159,16 +239,31 @@ def violations_of(
     """The limits of ``threshold`` that ``record`` breaks, in the order they were written."""
     if threshold is None:
         return ()
-    broken = []
-    for limit in threshold.limits():
+    found = (violation_of(limit, record, metrics) for limit in threshold.limits())
+    return tuple(violation for violation in found if violation is not None)
+
+
+def violation_of(
+    limit: Limit, record: RunRecord, metrics: PerformanceMetrics, *, until_ns: int | None = None, from_ns: int = 0
+) -> Violation | None:
+    """How ``record`` breaks ``limit``; None where it keeps it.
+
+    Args:
+        limit: what is to hold.
+        record: of the run.
+        metrics: its figures.
+        until_ns, from_ns: when windows are to have ended, as :func:`worst_window` has it.
+    """
+    if limit.window_s is None:
         value = limit.metric.value(record, metrics)
-        if not limit.holds(value):
-            broken.append(_violation(limit, value))
-    return tuple(broken)
+        return None if limit.holds(value) else _violation(limit, value)
+    worst = worst_window(limit, record, until_ns=until_ns, from_ns=from_ns)
+    return None if limit.holds(worst.value) else _violation(limit, worst.value, worst)
 
 
-def _violation(limit: Limit, value: float) -> Violation:
+def _violation(limit: Limit, value: float, worst: Worst | None = None) -> Violation:
     unit, bound = limit.metric.unit, limit.bound
+    span: tuple[float, float] | tuple[None, None] = (None, None)
     if math.isnan(value):
         message = f"{limit.metric.label} could not be measured in this run; it is held against the limit of "
         message += bound_text(limit)
@@ -177,6 +272,10 @@ def _violation(limit: Limit, value: float) -> Violation:
         message += f"{_BREAKS[limit.sign]} the limit of {bound_text(limit)}"
     else:
         # The figure first, for it is what is left where a line is cut.
-        message = f"{limit.metric.label.removesuffix(' latency')} {against(limit, value)}"
+        message = f"{limit.metric.label.replace(' latency', '', 1)} {against(limit, value)}"
+        if worst is not None:
+            span = (worst.from_s, worst.to_s)
+            others = f", the worst of {worst.broken:,} windows" if worst.broken > 1 else ""
+            message += f" from {worst.from_s:g} s to {worst.to_s:g} s{others}"
     text = f"{message} ({limit.source})"
-    return Violation(limit.source, value if math.isfinite(value) else None, bound, unit, text)
+    return Violation(limit.source, value if math.isfinite(value) else None, bound, unit, text, *span)

@@ -61,11 +61,13 @@ class Plan:
         statement: its name.
         steps: the topmost ones; none where there is no plan.
         reason: why there is none.
+        identifier: by which the server's own statistics know the statement; empty where it does not say.
     """
 
     statement: str
     steps: tuple[PlanNode, ...] = ()
     reason: str = ""
+    identifier: str = ""
 
     def walk(self) -> Iterator[PlanNode]:
         """All steps."""
@@ -125,6 +127,7 @@ class StatementRecord:
         latency: of executions that ended ok: executing and fetching.
         executing: until the driver had the first of the answer.
         fetching: of the rows.
+        server: what the server counted for it; None where it counts no single statements.
     """
 
     name: str
@@ -139,6 +142,7 @@ class StatementRecord:
     latency: Latency = field(default_factory=Latency)
     executing: Latency = field(default_factory=Latency)
     fetching: Latency = field(default_factory=Latency)
+    server: "ServerCounters | None" = None
 
     @property
     def each_operation(self) -> float:
@@ -161,6 +165,9 @@ class Counter:
 
 HITS = "pages in memory"
 READS = "pages read"
+CALLS = "executions"
+EXECUTING_MS = "ms of execution"
+TEMPORARY_PAGES = "temporary pages"
 
 
 def hit_ratio(hits: float, reads: float) -> float | None:

@@ -54,6 +54,7 @@ def _statement(one: StatementRecord, other: StatementRecord) -> StatementRecord:
         latency=one.latency.merge(other.latency),
         executing=one.executing.merge(other.executing),
         fetching=one.fetching.merge(other.fetching),
+        server=_counters(counted) if (counted := [each for each in (one.server, other.server) if each]) else None,
     )
 
 

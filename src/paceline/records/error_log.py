@@ -6,7 +6,7 @@ import traceback
 from dataclasses import dataclass
 from types import TracebackType
 
-from paceline.core.errors import AttemptFailed
+from paceline.core.errors import AttemptFailed, AttemptTimedOut
 from paceline.core.redaction import redact
 
 MOST_GROUPS = 100
@@ -37,16 +37,23 @@ class ErrorLog:
 
     Args:
         own_frames: beginning of the names of the modules whose frames a traceback is shown without.
+
+    Attributes:
+        timeouts: how many of what was counted are timeouts that targets raised.
     """
 
     def __init__(self, own_frames: str = "") -> None:
         self._own_frames = own_frames
         self._groups: dict[tuple[str, str], ErrorGroup] = {}
         self._lock = threading.Lock()
+        self.timeouts = 0
         self.pid = os.getpid()  # of the process that counts; a child that an operation forks has another
 
     def add_exception(self, error: BaseException) -> None:
         """Count ``error``; its traceback is formatted only when it is the first of its kind."""
+        if isinstance(error, AttemptTimedOut):
+            with self._lock:
+                self.timeouts += 1
         if isinstance(error, AttemptFailed):
             self._add(error.kind, _message_of(error), None)  # a name and a sentence: its frames are ours
             return

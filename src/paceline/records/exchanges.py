@@ -189,8 +189,8 @@ class ExchangeRecorder:
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Attempts by name, where there are several names; arrivals that were never sent are apart."""
-        if len(self._names) <= 1:
+        """Attempts by name, where there may be several names; arrivals that were never sent are apart."""
+        if not self._parts:
             return ()
         named = list(zip(self._names, self._parts, strict=False))
         if self._never_sent is not None:

@@ -104,18 +104,63 @@ class Probe:
     part: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LegRun:
+    """One of several processes that made a load together.
+
+    Attributes:
+        counts: how its attempts ended, as far as it is known.
+        planned: arrivals of its share; None of a closed loop.
+        delivered: part of its share of the load that is known to have been made, in [0, 1].
+        busiest_percent: CPU of its thread in its busiest second; 100 is one core.
+        generator_lag_p99_ns: of its arrivals; None of a closed loop.
+        start_skew_ns: how long after the agreed moment its window opened; None where it never did.
+        lost: why it did not come to its end, in words that follow 'it'; empty where it did.
+        lost_at_ns: when it was last heard of, from the start; None where it came to its end.
+    """
+
+    counts: Counts
+    planned: int | None = None
+    delivered: float = 1.0
+    busiest_percent: float = 0.0
+    generator_lag_p99_ns: float | None = None
+    start_skew_ns: int | None = None
+    lost: str = ""
+    lost_at_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A stretch of a plan, in which the load goes linearly from one level to another.
+
+    Attributes:
+        duration_s: its length.
+        level: arrivals a second, or users, when it begins.
+        target: when it ends.
+    """
+
+    duration_s: float
+    level: float
+    target: float
+
+
 @dataclass(frozen=True)
 class LoadRecord:
     """What a load adds to a run's record.
 
     Attributes:
-        cpu_percent: of the generating thread, for each second of the window; 100 is one core.
+        cpu_percent: of the generating thread, for each second of the window; 100 is one core. Of several processes,
+            of the busiest.
         own_process: whether the load ran in a process that did nothing else.
         arrivals: of an open loop.
         traffic: of targets with connections.
-        parts: by name, where there are several.
+        parts: by name, where there may be several.
         iterations: of a scenario: how often virtual users went through it.
         probe: of a second, independent client.
+        legs: of several processes that made it together, in order; none where there was one.
+        tolerated_loss: part of the load that may be lost with legs, in [0, 1].
+        stretches: of a load that changes by plan, in order: of arrivals a second where there are arrivals, else of
+            users. None of a load that stays as it is, and none in files older than this.
     """
 
     cpu_percent: tuple[float, ...] = ()
@@ -125,3 +170,6 @@ class LoadRecord:
     parts: tuple[Part, ...] = ()
     iterations: int | None = None
     probe: Probe | None = None
+    legs: tuple[LegRun, ...] = ()
+    tolerated_loss: float = 0.0
+    stretches: tuple[Stretch, ...] = ()

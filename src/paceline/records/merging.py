@@ -1,20 +1,22 @@
-"""Records of runs that came one after the other, merged into one: counts, moments and histograms exactly."""
+"""Records of runs one after the other, or side by side, merged into one: counts, moments and histograms exactly."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import chain
+from itertools import chain, zip_longest
 
 from paceline.records.cache import caches_merged
 from paceline.records.database_merging import databases_merged
 from paceline.records.error_log import MOST_GROUPS, OTHER_KIND, ErrorGroup
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
-from paceline.records.load import LoadRecord, Part, StatusCount, Traffic
+from paceline.records.load import Arrivals, LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.recorder import SAMPLE_LIMIT, Counts
+from paceline.records.repeats import Repetition
 from paceline.records.replication import Figures
 from paceline.records.run_record import Circumstances, Collections, RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.records.usage_merging import usages_merged
 from paceline.stats.summary import Moments
 
 
@@ -61,8 +63,32 @@ def epochs_merged(epochs: Sequence[RunRecord]) -> RunRecord:
 
 def processes_merged(processes: Sequence[RunRecord]) -> RunRecord:
     """One record each of several processes, in order, as one record."""
-    around = [each.circumstances for each in processes]
-    circumstances = replace(
+    return _merged(processes, _around_merged([each.circumstances for each in processes]))
+
+
+def repeats_merged(runs: Sequence[RunRecord], broken_off: str = "") -> RunRecord:
+    """The repeats of one level, in the order they were made, as one record.
+
+    What was before each window (warm-up, handshakes) happened in each of them.
+
+    Args:
+        runs: the repeats; one that was cut off has no ``repetition``, and is in the sums only.
+        broken_off: why there are no more, where they are fewer than were asked for.
+    """
+    repetitions = [each.repetition for each in runs if each.repetition is not None]
+    kept = sorted(chain.from_iterable(each.repeats for each in repetitions), key=lambda repeat: repeat.place)
+    around = _around_merged([each.circumstances for each in runs])
+    if len(kept) < runs[0].definition.repeats:
+        around = replace(around, interruption=around.interruption or broken_off)
+    return replace(
+        _merged(runs, around),
+        usage=usages_merged([(each.usage, each.elapsed_ns) for each in runs]),
+        repetition=Repetition(repetitions[0].seed, tuple(kept)) if repetitions else None,
+    )
+
+
+def _around_merged(around: Sequence[Circumstances]) -> Circumstances:
+    return replace(
         around[0],
         interruption=next((each.interruption for each in around if each.interruption is not None), None),
         abandoned_workers=sum(each.abandoned_workers for each in around),
@@ -71,7 +97,44 @@ def processes_merged(processes: Sequence[RunRecord]) -> RunRecord:
         teardown_error=next((each.teardown_error for each in around if each.teardown_error is not None), None),
         own_cpu_s=_sum_of_known([each.own_cpu_s for each in around]),
     )
-    return _merged(processes, circumstances)
+
+
+def legs_merged(legs: Sequence[RunRecord]) -> RunRecord:
+    """What several processes saw of one load that they made at the same time, as if one had seen it all."""
+    merged = processes_merged(legs)
+    loads = [each.load for each in legs if each.load is not None]
+    return replace(
+        merged,
+        elapsed_ns=max(each.elapsed_ns for each in legs),
+        window_ns=max(each.window_ns for each in legs),
+        series=reduce(TimeSeries.merge, (each.series for each in legs)).bounded(),
+        load=_side_by_side(loads) if loads else None,
+    )
+
+
+def _side_by_side(loads: Sequence[LoadRecord]) -> LoadRecord:
+    merged = _load_merged(loads)
+    every = [each.arrivals for each in loads if each.arrivals is not None]
+    traffic = merged.traffic
+    if traffic is not None:
+        traffic = replace(traffic, connections=sum(each.traffic.connections for each in loads if each.traffic))
+    return replace(
+        merged,
+        cpu_percent=tuple(max(second) for second in zip_longest(*(each.cpu_percent for each in loads), fillvalue=0.0)),
+        arrivals=_arrivals_merged(every) if every else None,
+        traffic=traffic,
+    )
+
+
+def _arrivals_merged(parts: Sequence[Arrivals]) -> Arrivals:
+    return Arrivals(
+        planned=sum(each.planned for each in parts),
+        late=sum(each.late for each in parts),
+        lag=_latency_merged([each.lag for each in parts]),
+        generator_lag=_latency_merged([each.generator_lag for each in parts]),
+        connection_wait=_latency_merged([each.connection_wait for each in parts]),
+        service=_latency_merged([each.service for each in parts]),
+    )
 
 
 def _merged(records: Sequence[RunRecord], circumstances: Circumstances) -> RunRecord:
@@ -147,9 +210,10 @@ def _sum_of_known(values: Sequence[float | None]) -> float | None:
 
 
 def _load_merged(loads: Sequence[LoadRecord]) -> LoadRecord:
-    """Of closed loops over connections: what has arrivals or a probe is not replicated."""
+    """Without arrivals: what has them is not replicated, but see :func:`legs_merged`."""
     traffic = [each.traffic for each in loads if each.traffic is not None]
     iterations = [each.iterations for each in loads if each.iterations is not None]
+    probes = [each.probe for each in loads if each.probe is not None]
     parts: dict[str, Part] = {}
     for part in chain.from_iterable(each.parts for each in loads):
         earlier = parts.get(part.name)
@@ -160,11 +224,28 @@ def _load_merged(loads: Sequence[LoadRecord]) -> LoadRecord:
         traffic=_traffic_merged(traffic) if traffic else None,
         parts=tuple(parts.values()),
         iterations=sum(iterations) if iterations else None,
+        probe=_probes_merged(probes) if probes else None,
+    )
+
+
+def _probes_merged(probes: Sequence[Probe]) -> Probe:
+    return replace(
+        probes[0],
+        counts=reduce(Counts.merge, (each.counts for each in probes)),
+        latency=_latency_merged([each.latency for each in probes]),
+        service=_latency_merged([each.service for each in probes]),
+        generator_lag=_latency_merged([each.generator_lag for each in probes]),
     )
 
 
 def _part_merged(one: Part, other: Part) -> Part:
-    return Part(one.name, one.counts.merge(other.counts), _latency_merged([one.latency, other.latency]))
+    services = [each.service for each in (one, other) if each.service is not None]
+    return Part(
+        one.name,
+        one.counts.merge(other.counts),
+        _latency_merged([one.latency, other.latency]),
+        _latency_merged(services) if services else None,
+    )
 
 
 def _traffic_merged(parts: Sequence[Traffic]) -> Traffic:

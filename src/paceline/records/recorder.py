@@ -179,6 +179,8 @@ class Recorder:
                     errors=counts.errors,
                     timeouts=counts.timeouts,
                     histogram=Histogram.of(_answered(durations_ns[begin:beyond], piece)),
+                    hits=counts.hits,
+                    misses=counts.misses,
                 )
             )
         return TimeSeries(self._series.interval_ns, tuple(slices))
@@ -230,6 +232,11 @@ class Recorder:
             samples_ns=samples,
             dropped=self.counts.dropped,
         )
+
+    @property
+    def moments(self) -> Moments:
+        """Of all latencies so far."""
+        return self._moments
 
     @property
     def hits(self) -> Latency:

@@ -13,6 +13,7 @@ from paceline.records.fingerprint import Fingerprint
 from paceline.records.latency import Latency
 from paceline.records.load import LoadRecord
 from paceline.records.recorder import Counts
+from paceline.records.repeats import Repetition
 from paceline.records.replication import ProcessRun, Replication
 from paceline.records.resources import SystemUsage
 from paceline.records.time_series import TimeSeries
@@ -54,11 +55,12 @@ class Definition:
         plan: the workload in words where it is more than the above: rates, stages, think time.
         open_loop: whether attempts begin by a schedule of arrivals, not when the last has ended.
         warmup_s: length of the warm-up before the measured window, where it is a duration.
-        target: what was driven, without credentials, where that is not a callable.
+        target: what was driven, where that is not a callable: without credentials, nor ports on loopback that change.
         think_time_s: pause of a worker between two attempts, where all ``workers`` go on for the whole load; None where
             they do not (a number of iterations, arrivals, stages), and in files that do not say.
         runs: fresh processes, one after the other; with 1 and one epoch, the process of the caller.
         epochs: measured windows in each process; ``iterations`` and ``duration_s`` are those of one.
+        repeats: of a level of a sweep: runs, among those of other levels; ``iterations`` and ``duration_s`` likewise.
     """
 
     iterations: int | None = 100
@@ -76,11 +78,14 @@ class Definition:
     think_time_s: float | None = field(default=None, compare=False)
     runs: int = 1
     epochs: int = 1
+    repeats: int = 1
 
     @property
     def attempts_asked(self) -> int | None:
-        """In all epochs of all processes together; None for a duration."""
-        return None if self.iterations is None else self.iterations * self.calls_per_sample * self.runs * self.epochs
+        """In all epochs of all processes, or all repeats, together; None for a duration."""
+        if self.iterations is None:
+            return None
+        return self.iterations * self.calls_per_sample * self.runs * self.epochs * self.repeats
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,29 @@ class Collections:
 
 
 @dataclass(frozen=True, slots=True)
+class Aborted:
+    """The limit that ended a load early, because that was asked for.
+
+    Attributes:
+        limit: as the user wrote it.
+        after_s: when that was seen, in seconds after the measured window opened.
+        measured: the value then, in ``unit``.
+        bound: the limit, in ``unit``.
+        unit: of both.
+        message: for people.
+        everything: whether the loads that were made together with it were to end too.
+    """
+
+    limit: str
+    after_s: float
+    measured: float | None
+    bound: float
+    unit: str
+    message: str
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Circumstances:
     """What happened around the attempts; findings are made from it.
 
@@ -128,6 +156,7 @@ class Circumstances:
         foreign_loop: whether the caller's own running loop had to wait meanwhile.
         booted_at: when the machine was started, ISO 8601, UTC; None where it does not tell.
         calibration_ns: of the calibration workload in this session; None where no baseline was in play.
+        aborted: the limit that ended the run early; None where none did.
     """
 
     interruption: str | None = None
@@ -142,6 +171,7 @@ class Circumstances:
     foreign_loop: bool = False
     booted_at: str | None = None
     calibration_ns: float | None = None
+    aborted: Aborted | None = None
 
 
 @dataclass(frozen=True)
@@ -170,6 +200,8 @@ class RunRecord:
         replication: of a run in fresh processes: each one's figures; the rest of the record is all of them together.
         database: what a database adds; None where there is none, or where nobody looked.
         cache: of a run with hits and misses; None where there are none.
+        kind_is_said: whether somebody said what kind of thing it is, or it is the default.
+        repetition: of a level that was repeated: each repeat's figures; the rest of the record is all of them together.
     """
 
     name: str
@@ -193,6 +225,8 @@ class RunRecord:
     replication: Replication | None = None
     database: DatabaseRecord | None = None
     cache: CacheRecord | None = None
+    kind_is_said: bool = False
+    repetition: Repetition | None = None
 
     @property
     def processes(self) -> tuple[ProcessRun, ...]:

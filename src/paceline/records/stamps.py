@@ -4,6 +4,7 @@ import struct
 from array import array
 from collections.abc import MutableSequence
 
+from paceline.core.errors import AttemptTimedOut
 from paceline.records.error_log import ErrorLog
 from paceline.records.outcome import AttemptEnd, Outcome
 
@@ -49,7 +50,7 @@ class Stamps:
     def mark_exception(self, error: BaseException, errors: ErrorLog) -> None:
         """Note that the latest attempt raised ``error``."""
         self.marked.append(len(self.ends_s) - 1)
-        self.marks.append(AttemptEnd.ERROR)
+        self.marks.append(AttemptEnd.TIMEOUT if isinstance(error, AttemptTimedOut) else AttemptEnd.ERROR)
         errors.add_exception(error)
 
     def mark_timeout(self) -> None:

@@ -9,7 +9,7 @@ from paceline.records.histogram import Histogram
 FINEST_INTERVAL_NS = 100_000_000
 COARSENING = 10
 _FINE_SLICES = 100  # 10 s at 100 ms, then intervals of 1 s
-_MOST_SLICES = 3_600  # an hour at 1 s, then intervals of 10 s, ...
+MOST_SLICES = 3_600  # an hour at 1 s, then intervals of 10 s, ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class TimeSlice:
         errors: attempts that ended in an error.
         timeouts: attempts that ended in a timeout.
         histogram: latencies of ok attempts and timeouts.
+        hits: of those that ended ok, the reads of a cache that found something.
+        misses: likewise, those that did not.
     """
 
     position: int
@@ -29,6 +31,8 @@ class TimeSlice:
     errors: int = 0
     timeouts: int = 0
     histogram: Histogram = field(default_factory=Histogram)
+    hits: int = 0
+    misses: int = 0
 
     def merge(self, other: "TimeSlice", position: int) -> "TimeSlice":
         """Both together, as interval ``position``."""
@@ -38,6 +42,8 @@ class TimeSlice:
             errors=self.errors + other.errors,
             timeouts=self.timeouts + other.timeouts,
             histogram=Histogram.merged((self.histogram, other.histogram)),
+            hits=self.hits + other.hits,
+            misses=self.misses + other.misses,
         )
 
 
@@ -81,7 +87,7 @@ class TimeSeries:
         """As fine as memory allows: 100 ms under 10 s, 1 s up to an hour, then coarser."""
         series = self
         while series.slices and series.slices[-1].position >= (
-            _FINE_SLICES if series.interval_ns == FINEST_INTERVAL_NS else _MOST_SLICES
+            _FINE_SLICES if series.interval_ns == FINEST_INTERVAL_NS else MOST_SLICES
         ):
             series = series.coarser()
         return series

@@ -13,6 +13,7 @@ from paceline.scenario.cookies import parsed_cookies
 from paceline.scenario.failure import RequestFailed
 from paceline.wire.connection import MOST_KEPT_BYTES
 from paceline.wire.failure import MALFORMED
+from paceline.wire.request import Prepared
 
 CHECK = "check"
 _END_OF_HEAD = b"\r\n\r\n"
@@ -83,18 +84,18 @@ class Answer:
 
     # Not the exchange, whose result this is: the two would hold each other and be left to the garbage collector, which
     # took 8 to 19 % of a scenario's time, in pauses of up to 80 ms.
-    __slots__ = ("_body", "_duration_s", "_is_head", "_owner", "_raw", "_taken_apart", "ok", "status")
+    __slots__ = ("_body", "_duration_s", "_owner", "_raw", "_request", "_taken_apart", "ok", "status")
 
     _body: bytes
     _taken_apart: tuple[Headers, bytes]
 
-    def __init__(self, owner: Owner, status: int, raw: bytearray, duration_s: float, *, is_head: bool) -> None:
+    def __init__(self, owner: Owner, request: Prepared, status: int, raw: bytes | bytearray, duration_s: float) -> None:
         self.ok = True
         self.status = status
         self._owner = owner
         self._raw = raw
         self._duration_s = duration_s
-        self._is_head = is_head
+        self._request = request
 
     def __repr__(self) -> str:
         return f"<Answer {self.status}>"
@@ -187,7 +188,7 @@ class Answer:
         try:
             return self._taken_apart
         except AttributeError:
-            self._taken_apart = take_apart(self._raw, is_head=self._is_head)
+            self._taken_apart = take_apart(self._raw, is_head=self._request.is_head)
             return self._taken_apart
 
     def _unpacked(self, packed: bytes, coding: str) -> bytes:
@@ -235,14 +236,14 @@ class _Parts:
         self.body.append(body)
 
 
-def take_apart(raw: bytearray, *, is_head: bool) -> tuple[Headers, bytes]:
+def take_apart(raw: bytes | bytearray, *, is_head: bool) -> tuple[Headers, bytes]:
     """Header fields and body of an answer that the wire has found valid."""
     parts = _Parts()
     httptools.HttpResponseParser(parts).feed_data(raw)
     return Headers(parts.fields), b"" if is_head else b"".join(parts.body)
 
 
-def sets_cookies(raw: bytearray) -> bool:
+def sets_cookies(raw: bytes | bytearray) -> bool:
     """Whether an answer may set cookies; asked of every answer."""
     if len(raw) < _SHORT and _COOKIE(raw) is None:
         return False

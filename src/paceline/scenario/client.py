@@ -34,6 +34,8 @@ class Client:
         self.is_shut = False
         self._unending = False
         self._loop = lanes.loop
+        self.done: asyncio.Future[None] = self._loop.create_future()
+        self.done.set_result(None)
         self.dialer = lanes.dialer
         self.now_s = lanes.now_s
         self.waited = False
@@ -136,7 +138,8 @@ class Client:
             exchange.route = route
         line.exchange = exchange
         connection = line.connection
-        exchange.start_s = self.now_s()
+        now_s = self.now_s  # fetched, then called: a look-up less in Python 3.11
+        exchange.start_s = now_s()
         if connection is not None and connection.usable:
             connection.send(request)
         else:
@@ -157,12 +160,12 @@ class Client:
             self.turned_away = True
             raise asyncio.CancelledError("the load has ended")
 
-    def came(self, line: Line, exchange: Exchange, status: int, raw: bytearray) -> None:
+    def came(self, line: Line, exchange: Exchange, status: int, raw: bytes | bytearray) -> None:
         """From a line, in a callback of the loop: an answer came."""
         exchange.special = True
         if sets_cookies(raw):
             self._take_cookies(exchange, raw)
-        answer = Answer(self, status, raw, exchange.end_s - exchange.start_s, is_head=exchange.request.is_head)
+        answer = Answer(self, exchange.request, status, raw, exchange.end_s - exchange.start_s)
         route = exchange.route
         if route is not None and self._follow(line, exchange, route, answer):
             return
@@ -176,7 +179,7 @@ class Client:
         if exchange.kind in {REDIRECT, MALFORMED}:
             exchange.break_off()
         else:
-            exchange.came(answer)
+            exchange.came(answer, self.done)
 
     def broke(self, line: Line, exchange: Exchange) -> None:
         """From a line: there is no answer; the exchange says why."""
@@ -215,7 +218,7 @@ class Client:
 
     # Cookies.
 
-    def _take_cookies(self, exchange: Exchange, raw: bytearray) -> None:
+    def _take_cookies(self, exchange: Exchange, raw: bytes | bytearray) -> None:
         target = exchange.request.data.split(b" ", 2)[1].decode("ascii")
         headers = take_apart(raw, is_head=exchange.request.is_head)[0]
         self._jar.take(headers.all("set-cookie"), target)
@@ -268,14 +271,15 @@ class Client:
 
     def flush(self) -> None:
         """Report what has not been reported: checks come too late from now on."""
-        sink, lane, learner = self._lanes.sink, self._lane, self._lanes.learner
+        lanes, lane = self._lanes, self._lane
+        sink, learner = lanes.sink, lanes.learner
         for exchange in self.unreported:
             if learner is not None:
                 learner.note(exchange)
-            part, start_s, end_s = exchange.request.part, exchange.start_s, exchange.end_s
             if not exchange.special:
-                sink.passed(lane, part, start_s, end_s)
+                sink.passed(lane, exchange.request.part, exchange.start_s, exchange.end_s)
                 continue
+            part, start_s, end_s = exchange.request.part, exchange.start_s, exchange.end_s
             if exchange.first_s is not None:
                 sink.first_byte(exchange.first_s)
             sink.part(part)

@@ -88,13 +88,19 @@ class Exchange(_Future):
             self.wakeup = fn
             self._context = context
 
-    def came(self, answer: Answer) -> None:
-        """From a callback of the loop, never from within a task: the answer is there."""
+    def came(self, answer: Answer, done: "asyncio.Future[None]") -> None:
+        """From a callback of the loop, never from within a task: the answer is there.
+
+        Args:
+            answer: what ``await`` gives.
+            done: any future that has ended. A task looks at what wakes it only to see that it did not fail, and asks
+                a plain future without a call.
+        """
         self.set_result(answer)
         wakeup = self.wakeup
         if wakeup is not None:
             self.wakeup = None
-            self._context.run(wakeup, self)
+            self._context.run(wakeup, done)
 
     def fail(self, kind: str, message: str) -> None:
         """It is an error, or a timeout."""

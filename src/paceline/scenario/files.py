@@ -4,17 +4,18 @@ import importlib.machinery
 import importlib.util
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 from zlib import crc32
 
 from paceline.core.clock import Clock
-from paceline.core.errors import ConfigurationError
+from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.core.redaction import redact
 from paceline.records.run_record import Execution
 from paceline.scenario.lanes import ScenarioLanes
 from paceline.scenario.model import Scenario
+from paceline.workload.legs import WHOLE, Leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +26,15 @@ class FileScenario:
         path: of the Python file.
         name: of the scenario in it.
         text: what it is, for people; ``Scenario.text`` where that is known.
+        leg: which of its users are made, where several processes share them.
+        source: what stands in it, where it travels.
     """
 
     path: str
     name: str
     text: str = ""
+    leg: Leg = WHOLE
+    source: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", str(Path(self.path).absolute()))
@@ -44,15 +49,49 @@ class FileScenario:
         """By virtual users."""
         return Execution.USERS
 
+    @property
+    def host(self) -> str | None:
+        """Where its requests go; None for a Unix socket.
+
+        Raises:
+            ConfigurationError: the file cannot be loaded, or has no such scenario any more.
+        """
+        scenario = self._scenario()
+        return None if scenario.unix_socket is not None else scenario.endpoint.host
+
+    def packed(self) -> "FileScenario":
+        """The same, carrying its file; what that imports has to be on the other machine.
+
+        Raises:
+            MeasurementError: it cannot be read.
+        """
+        try:
+            return replace(self, source=Path(self.path).read_bytes())
+        except OSError as error:
+            raise MeasurementError(f"{self.path} cannot be read: {error.strerror or error}") from error
+
+    def unpacked(self, folder: Path) -> "FileScenario":
+        """The same, with its file in ``folder``."""
+        path = folder / Path(self.path).name
+        path.write_bytes(self.source or b"")
+        return replace(self, path=str(path), source=None)
+
+    def of_leg(self, leg: Leg) -> "FileScenario":
+        """The users of ``leg``."""
+        return replace(self, leg=leg)
+
     def lanes(self, clock: Clock) -> ScenarioLanes:
         """Its users, for one run on the running event loop.
 
         Raises:
             ConfigurationError: the file cannot be loaded, or has no such scenario any more.
         """
+        return self._scenario().lanes(clock, self.leg)
+
+    def _scenario(self) -> Scenario:
         for scenario in load_scenarios(self.path):
             if scenario.name == self.name:
-                return scenario.lanes(clock)
+                return scenario
         raise ConfigurationError(f"{self.path} has no scenario {self.name!r}")
 
 

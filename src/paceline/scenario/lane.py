@@ -9,6 +9,7 @@ from paceline.scenario.failure import LoadEnded, RequestFailed, own_part
 from paceline.scenario.house import House
 from paceline.scenario.user import Script, User
 from paceline.wire.failure import TIMEOUT
+from paceline.workload.legs import Leg
 from paceline.workload.models import seconds_from_zero
 
 # The parts of errors that are no request's.
@@ -26,11 +27,13 @@ class Household(House, Protocol):
         script: what users do.
         timeout_s: limit of a request.
         grace_s: how long after its end a load waits for what is under way.
+        leg: which of all users these are.
     """
 
     script: Script
     timeout_s: float
     grace_s: float
+    leg: Leg
 
     async def rest(self, seconds: float) -> None:
         """Wait so long, or until the load ends."""
@@ -60,7 +63,7 @@ class UserLane:
     def _settle_in(self) -> None:
         """A fresh user."""
         self.client = Client(self._lanes, self)
-        self.user = User(self.number, self.client, self._think)
+        self.user = User(self._lanes.leg.nth(self.number), self.client, self._think)
         self.started = False
 
     def _renew(self) -> None:
@@ -93,14 +96,14 @@ class UserLane:
 
     async def _live(self, user: User, client: Client) -> None:
         lanes = self._lanes
-        run = lanes.script.run
+        run, now_s = lanes.script.run, lanes.now_s
         while True:
             if not self._begun:
                 self._parked = lanes.loop.create_future()
                 await self._parked
                 self._parked = None
             self._begun = False
-            self._begun_s = lanes.now_s()
+            self._begun_s = now_s()
             if not self.started and not await self._start(user, client):
                 continue
             error: BaseException | None = None

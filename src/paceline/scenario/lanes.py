@@ -18,6 +18,7 @@ from paceline.targets.replay import ReplayTarget, Sample
 from paceline.wire.dial import Dialer
 from paceline.wire.failure import CLOSED, WireError
 from paceline.wire.tls import TlsOptions
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_WORKERS
 
 _OPENING = 100  # connections that are being opened at a time, as for an HTTP target
@@ -37,6 +38,7 @@ class ScenarioLanes:
         tls: how connections are encrypted; None for http.
         timeout_s: limit of a request.
         follow_redirects: unless a request says otherwise.
+        leg: which of all users these are.
     """
 
     scenario = True
@@ -53,6 +55,7 @@ class ScenarioLanes:
         tls: TlsOptions | None,
         timeout_s: float,
         follow_redirects: bool,
+        leg: Leg = WHOLE,
     ) -> None:
         self.script = script
         self.requests = requests
@@ -64,6 +67,7 @@ class ScenarioLanes:
         self.timeout_s = timeout_s
         self.grace_s = timeout_s + _SWEEPING_S
         self.follow_redirects = follow_redirects
+        self.leg = leg
         self.ended = False
         self.learner: Learner | None = None
         self.sink: Sink

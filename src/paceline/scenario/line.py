@@ -21,6 +21,7 @@ class Holder(Owner, Protocol):
         idle: lines on which nothing is under way.
         unreported: attempts that are to be reported.
         waited: set when an answer came.
+        done: a future that has ended.
     """
 
     dialer: Dialer
@@ -28,8 +29,9 @@ class Holder(Owner, Protocol):
     idle: "list[Line]"
     unreported: list[Exchange]
     waited: bool
+    done: "asyncio.Future[None]"
 
-    def came(self, line: "Line", exchange: Exchange, status: int, raw: bytearray) -> None:
+    def came(self, line: "Line", exchange: Exchange, status: int, raw: bytes | bytearray) -> None:
         """An answer came about which something is special."""
 
     def broke(self, line: "Line", exchange: Exchange) -> None:
@@ -39,12 +41,13 @@ class Holder(Owner, Protocol):
 class Line:
     """A connection and what is under way on it. Implements ``Peer`` for the wire."""
 
-    __slots__ = ("_connecting", "_was_open", "client", "connection", "exchange")
+    __slots__ = ("_connecting", "_harmless", "_was_open", "client", "connection", "exchange")
 
     def __init__(self, client: Holder) -> None:
         self.client = client
         self._connecting: asyncio.Task[None] | None = None
         self._was_open = False
+        self._harmless: bytes | None = None  # an answer that is known to the connection, and sets no cookies
         self.connection: Connection | None = None
         self.exchange: Exchange | None = None
 
@@ -94,7 +97,12 @@ class Line:
         exchange.end_s = end_s
         raw = connection.kept
         client = self.client
-        if exchange.special or sets_cookies(raw):
+        if raw is not self._harmless:
+            if sets_cookies(raw):
+                exchange.special = True
+            elif isinstance(raw, bytes):
+                self._harmless = raw
+        if exchange.special:
             exchange.first_s = first_s
             client.came(self, exchange, connection.status, raw)
             return
@@ -108,7 +116,7 @@ class Line:
         if client.recording:
             client.unreported.append(exchange)
         duration_s = end_s - exchange.start_s
-        exchange.came(Answer(client, connection.status, raw, duration_s, is_head=exchange.request.is_head))
+        exchange.came(Answer(client, exchange.request, connection.status, raw, duration_s), client.done)
 
     def failed(self, failure: WireError, first_s: float | None) -> None:
         """A status of 400 and above, which is an answer all the same, or no answer."""

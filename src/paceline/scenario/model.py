@@ -22,6 +22,7 @@ from paceline.wire.endpoint import Endpoint, encode_target, split_url
 from paceline.wire.request import Headers
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import Workload, seconds_from_zero
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -40,6 +41,8 @@ class Scenario:
         workload: how many users or iterations, how long; None leaves it to the caller.
         threshold: limits to be judged.
         warmup_s: length of the warm-up, in seconds.
+        weight: how much it gets of a load that several scenarios share, in proportion to the others.
+        start_s: when it begins where several are made together, in seconds after the first might.
         headers: sent with every request.
         ca_file: certificates (PEM) to trust instead of the system's.
         cert_file: certificate (PEM) of this client.
@@ -67,6 +70,8 @@ class Scenario:
     workload: Workload | None = None
     threshold: PerformanceThreshold | None = None
     warmup_s: float = 1.0
+    weight: float = 1.0
+    start_s: float = 0.0
     headers: Headers | None = None
     ca_file: str | None = None
     cert_file: str | None = None
@@ -90,6 +95,9 @@ class Scenario:
         if self.threshold is not None and not isinstance(self.threshold, PerformanceThreshold):
             raise ConfigurationError(f"threshold must be a PerformanceThreshold, not {self.threshold!r}")
         self._set("warmup_s", seconds_from_zero("warmup_s", self.warmup_s))
+        self._set("start_s", seconds_from_zero("start_s", self.start_s))
+        if isinstance(self.weight, bool) or not isinstance(self.weight, int | float) or not 0 < self.weight <= 1e9:  # noqa: PLR2004  # any bound that keeps sums finite
+            raise ConfigurationError(f"weight must be a number above 0 and at most 1e9, not {self.weight!r}")
         # What a target for fixed requests checks about its server holds here too.
         server = HttpTarget(
             self.url,
@@ -130,8 +138,8 @@ class Scenario:
         """For people: ``scenario checkout on http://localhost:8000``."""
         return f"scenario {self.name} on {self.endpoint.text}{self._prefix}"
 
-    def lanes(self, clock: Clock) -> ScenarioLanes:
-        """Its users, for one run on the running event loop."""
+    def lanes(self, clock: Clock, leg: Leg = WHOLE) -> ScenarioLanes:
+        """Its users, or those of ``leg``, for one run on the running event loop."""
         context = None if self.tls is None else self.tls.context()
         dialer = Dialer(self.endpoint, context, self.connect_timeout_s, Tally(), clock.now_s)
         endpoint = self.endpoint
@@ -144,6 +152,7 @@ class Scenario:
             tls=self.tls,
             timeout_s=self.timeout_s,
             follow_redirects=self.follow_redirects,
+            leg=leg,
         )
 
     def _set(self, name: str, value: object) -> None:

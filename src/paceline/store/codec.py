@@ -14,6 +14,7 @@ from paceline.core.plain import plain_hook, to_plain
 from paceline.core.redaction import redact, redact_tree
 from paceline.judge.comparison import COMPARED, Comparison
 from paceline.judge.result import TestResult, TestStatus
+from paceline.judge.scalability import scalabilities
 from paceline.judge.thresholds import PerformanceThreshold, Violation
 from paceline.records.cache import CacheRecord
 from paceline.records.database import DatabaseRecord
@@ -297,8 +298,9 @@ def encode_results(
     timestamp: str,
     duets: Mapping[str, object] | None = None,
     revision: Revision | None = None,
+    capacities: Sequence[Mapping[str, object]] = (),
 ) -> bytes:
-    """What a results file contains; ``duets`` as ``store.duets`` makes them plain."""
+    """What a results file contains; ``duets`` and ``capacities`` as their modules in ``store`` make them plain."""
     document: dict[str, object] = {
         "schema": RESULTS_SCHEMA,
         "timestamp": timestamp,
@@ -308,8 +310,12 @@ def encode_results(
     if revision is not None:
         commit = revision.commit.removesuffix(UNCOMMITTED)
         document["revision"] = _Revision(redact(revision.branch), commit, revision.is_uncommitted)
+    if told := scalabilities(results):  # for other programs: whoever reads the results concludes it anew
+        document["scalability"] = [each.to_dict() for each in told]
     if duets is not None:
         document["duets"] = duets
+    if capacities:
+        document["capacities"] = list(capacities)
     return msgspec.json.format(encode(document), indent=1) + b"\n"
 
 
@@ -320,13 +326,14 @@ def write_results(
     timestamp: str,
     duets: Mapping[str, object] | None = None,
     revision: Revision | None = None,
+    capacities: Sequence[Mapping[str, object]] = (),
 ) -> None:
     """Write a results file.
 
     Raises:
         OutputError: it cannot be written; what stood there still does.
     """
-    write_atomically(path, encode_results(results, environment, timestamp, duets, revision))
+    write_atomically(path, encode_results(results, environment, timestamp, duets, revision, capacities))
 
 
 def read_results(path: Path) -> tuple[TestResult, ...]:

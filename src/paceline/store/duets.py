@@ -68,13 +68,27 @@ def read_duets(path: Path) -> StoredDuets | None:
         FileFormatError: it is no results file; the message names file, place and what was expected.
     """
     plain = decode(read_bounded(path), _PlainFile, str(path)).duets
-    for side in _sides_in(plain):
-        # JSON has no NaN: a time that does not exist is null there. The pair counts for nothing, but it is read.
+    _fill_in(plain)
+    return convert({"duets": plain}, _File, str(path)).duets
+
+
+def duet_of(plain: object, place: str) -> DuetRecord:
+    """One duet by itself, as a journal holds it.
+
+    Raises:
+        FileFormatError: it is none; the message names ``place``.
+    """
+    _fill_in({"records": [plain]})
+    return convert(plain, DuetRecord, place)
+
+
+def _fill_in(duets: object) -> None:
+    """JSON has no NaN: a time that does not exist is null there. The pair counts for nothing, but it is read."""
+    for side in _sides_in(duets):
         if isinstance(times_ns := side.get("epoch_ns"), list):
             side["epoch_ns"] = [math.nan if time_ns is None else time_ns for time_ns in times_ns]
         if side.get("mean_ns", 0) is None:
             side["mean_ns"] = math.nan
-    return convert({"duets": plain}, _File, str(path)).duets
 
 
 def _sides_in(duets: object) -> Iterator[dict[str, object]]:

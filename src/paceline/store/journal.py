@@ -4,25 +4,33 @@ One JSON object a line, appended with one write and an fsync. A line that a cras
 notice when the journal is read, and never joined to what is appended later.
 
 The latest slice of a run that goes on for long stands in a file of its own beside it, replaced whole each
-time: appended every ten seconds, the slices of a night would make gigabytes of which only the last counts.
+time: appended every ten seconds, the slices of a night would make gigabytes of which only the last counts. Of
+several runs at once each has a file of its own.
 """
 
 import contextlib
 import fcntl
+import glob
 import os
 import stat
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from paceline.core.clock import Clock
 from paceline.core.errors import FileFormatError, OutputError
 from paceline.judge.result import TestResult, judge
+from paceline.records.duet import DuetRecord
+from paceline.records.merging import repeats_merged
 from paceline.records.run_record import RunRecord
 from paceline.store.codec import StoredResult, checked_record, decode, encode, result_of, result_to_plain
+from paceline.store.duets import duet_of
 from paceline.store.files import read_bounded, reason_of, sync_folder, write_all, write_atomically
 
 JOURNAL_SCHEMA = "paceline/journal/1"
 FOLDER = Path(".paceline")
+BROKEN_OFF = "broken off between two runs"
 # What a journal begins with, or, when a crash tore its first line, the other way round.
 _BEGINNING = b'{"schema":"%b"' % JOURNAL_SCHEMA.encode()
 
@@ -32,6 +40,8 @@ class _Line:
     schema: str
     command: str = ""
     result: StoredResult | None = None
+    duet: object = None
+    repeat: RunRecord | None = None
 
 
 @dataclass(frozen=True)
@@ -48,13 +58,20 @@ class JournalContent:
         command: what was being run.
         results: finished results, in order.
         unfinished: the latest slice of a run that never finished, judged as interrupted.
+        repeats: finished runs of levels that had more to come, in order; ``results`` has each such level, too, with
+            what was seen of it until then.
         notices: what could not be read, a sentence each.
+        beside: the same of further runs that were made at the same time.
+        duets: finished ones, in order.
     """
 
     command: str
     results: tuple[TestResult, ...]
     unfinished: TestResult | None
     notices: tuple[str, ...]
+    beside: tuple[TestResult, ...] = ()
+    duets: tuple[DuetRecord, ...] = ()
+    repeats: tuple[RunRecord, ...] = ()
 
 
 class Journal:
@@ -71,6 +88,7 @@ class Journal:
 
     def __init__(self, path: Path, command: str = "") -> None:
         self.path = path = Path(os.path.abspath(path))  # noqa: PTH100  # the operation may change the folder
+        self._slices: dict[str, int] = {}  # by the name of the run: the number of its file
         try:
             self._descriptor = os.open(
                 path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY, 0o666
@@ -116,7 +134,29 @@ class Journal:
             OutputError: that failed, for example because the disk is full.
         """
         self._append(encode({"schema": JOURNAL_SCHEMA, "result": result_to_plain(result)}))
-        self._remove_slice()
+        self._forget_slice(result.metrics.test_name)
+
+    def add_duet(self, record: DuetRecord) -> None:
+        """Put a finished duet on the disk.
+
+        Raises:
+            OutputError: that failed.
+        """
+        self._append(encode({"schema": JOURNAL_SCHEMA, "duet": record}))
+
+    def add_repeat(self, record: RunRecord) -> None:
+        """Put a finished repeat of a level on the disk, of which more are to come.
+
+        Raises:
+            OutputError: that failed.
+        """
+        self._append(encode({"schema": JOURNAL_SCHEMA, "repeat": record}))
+        self._forget_slice(record.name)
+
+    def _forget_slice(self, name: str) -> None:
+        number = self._slices.pop(name, 0)
+        if number not in self._slices.values():  # that of a run beside it stays
+            self._remove_slice(number)
 
     def add_partial(self, record: RunRecord) -> None:
         """Put what was seen so far of a long run on the disk, in the place of what was seen before.
@@ -124,7 +164,10 @@ class Journal:
         Raises:
             OutputError: that failed; the slice before is kept.
         """
-        write_atomically(_slice_path(self.path), encode({"schema": JOURNAL_SCHEMA, "partial": record}) + b"\n")
+        taken = self._slices.values()
+        number = self._slices.get(record.name, next(each for each in count() if each not in taken))
+        self._slices[record.name] = number
+        write_atomically(_slice_path(self.path, number), encode({"schema": JOURNAL_SCHEMA, "partial": record}) + b"\n")
 
     def _append(self, line: bytes) -> None:
         whole = (b"\n" if self._torn else b"") + line + b"\n"
@@ -139,12 +182,13 @@ class Journal:
             ) from error
         self._torn = False
 
-    def _remove_slice(self) -> None:
+    def _remove_slice(self, number: int = 0) -> None:
+        path = _slice_path(self.path, number)
         try:
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(_slice_path(self.path))  # noqa: PTH108  # call by call, as in files.py
+                os.unlink(path)  # noqa: PTH108  # call by call, as in files.py
         except OSError as error:
-            raise OutputError(f"cannot remove {_slice_path(self.path)}: {reason_of(error)}") from error
+            raise OutputError(f"cannot remove {path}: {reason_of(error)}") from error
 
     def close(self, *, remove: bool = False) -> None:
         """Close the file; ``remove`` it after a clean end, when the results are elsewhere."""
@@ -152,7 +196,8 @@ class Journal:
         if descriptor >= 0:
             os.close(descriptor)
         if remove:
-            self._remove_slice()
+            for number in {0, *self._slices.values()}:
+                self._remove_slice(number)
             with contextlib.suppress(FileNotFoundError):
                 self.path.unlink()
 
@@ -230,6 +275,9 @@ def read_journal(path: Path) -> JournalContent:
     """
     commands: list[str] = []
     results: list[TestResult] = []
+    duets: list[DuetRecord] = []
+    repeats: dict[str, list[RunRecord]] = {}  # of levels that were not finished, by name
+    untold: list[str] = []  # those that went on after what the last result says of them, if there is one
     notices: list[str] = []
     data = read_bounded(path)
     _check_beginning(data, path)
@@ -239,20 +287,56 @@ def read_journal(path: Path) -> JournalContent:
         place = f"{path}, line {number}"
         try:
             line = _decode_line(text, place)
-            if line.result is None:
-                commands.append(line.command)
+            if line.result is not None:
+                results.append(result := result_of(line.result, place))
+                untold = [name for name in untold if name != result.record.name]
+                if result.record.circumstances.interruption is None:
+                    repeats.pop(result.record.name, None)
+            elif line.duet is not None:
+                duets.append(duet_of(line.duet, place))
+            elif line.repeat is not None:
+                record = checked_record(line.repeat, place)
+                repeats.setdefault(record.name, []).append(record)
+                untold = [*(name for name in untold if name != record.name), record.name]
             else:
-                results.append(result_of(line.result, place))
+                commands.append(line.command)
         except FileFormatError as error:
             notices.append(f"skipped a line that cannot be read, as a crash leaves it: {error}")
-    if not commands and not results:
+    if not commands and not results and not duets and not repeats:
         raise FileFormatError(f"{path}: no line of it was written to its end; no result was finished")
+    unfinished = _left_open(path, results, repeats, untold, notices)
     return JournalContent(
         command=commands[0] if commands else "",
         results=tuple(results),
-        unfinished=_unfinished(path, results, notices),
+        unfinished=unfinished[0] if unfinished else None,
         notices=tuple(notices),
+        beside=tuple(unfinished[1:]),
+        duets=tuple(duets),
+        repeats=tuple(chain.from_iterable(repeats.values())),
     )
+
+
+def _left_open(
+    path: Path,
+    results: list[TestResult],
+    repeats: Mapping[str, list[RunRecord]],
+    untold: Iterable[str],
+    notices: list[str],
+) -> list[TestResult]:
+    """Runs that were under way, judged; what there is of levels that were begun is added to ``results``."""
+    known = [*(each.record for each in results), *chain.from_iterable(repeats.values())]
+    slices = [_slice_path(path), *sorted(path.parent.glob(f"{glob.escape(path.name)}.*.slice"))]
+    found = [(place, _slice(place, known, notices)) for place in slices]
+    begun = {name: [*repeats[name]] for name in untold if name in repeats}
+    unfinished = []
+    for place, piece in found:
+        if piece is not None and piece.name in begun:
+            begun[piece.name].append(piece)
+        elif piece is not None and (result := _judged(piece, place, notices)) is not None:
+            unfinished.append(result)
+    merged = (repeats_merged(every, BROKEN_OFF) for every in begun.values())
+    results += [each for record in merged if (each := _judged(record, path, notices)) is not None]
+    return unfinished
 
 
 def _check_beginning(data: bytes, path: Path) -> None:
@@ -274,26 +358,31 @@ def _decode_line(text: bytes, place: str) -> _Line:
     return line
 
 
-def _slice_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.slice")
+def _slice_path(path: Path, number: int = 0) -> Path:
+    return path.with_name(f"{path.name}.{number}.slice" if number else f"{path.name}.slice")
 
 
-def _unfinished(path: Path, results: list[TestResult], notices: list[str]) -> TestResult | None:
-    place = _slice_path(path)
+def _slice(place: Path, known: Iterable[RunRecord], notices: list[str]) -> RunRecord | None:
+    """What was seen of a run that was under way."""
     try:
         piece = decode(read_bounded(place), _Slice, str(place))
         if piece.schema != JOURNAL_SCHEMA:
             raise FileFormatError(f"{place}: schema is {piece.schema!r}, expected {JOURNAL_SCHEMA!r}")
         record = checked_record(piece.partial, str(place))
-        # Left behind when the process died after the run's result was added and before its slice was removed.
-        if any((each.record.name, each.record.started_at) == (record.name, record.started_at) for each in results):
-            return None
-        return judge(record)
     except FileNotFoundError:
         return None
     except FileFormatError as error:
         notices.append(f"skipped the slice of an unfinished run: {error}")
+        return None
+    # Left behind when the process died after the run's result was added and before its slice was removed.
+    left = any((each.name, each.started_at) == (record.name, record.started_at) for each in known)
+    return None if left else record
+
+
+def _judged(record: RunRecord, place: Path, notices: list[str]) -> TestResult | None:
+    """The one place where a stored record is judged anew: judging expects what runs leave, a file holds anything."""
+    try:
+        return judge(record)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-        # The one place where a stored record is judged anew: judging expects what runs leave, a file holds anything.
         notices.append(f"skipped the slice of an unfinished run: {place} contradicts itself: {error}")
     return None

@@ -4,13 +4,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from itertools import accumulate, chain, count, repeat
+from itertools import accumulate, chain, count, islice, repeat
 from random import Random
 from typing import Any, TypeVar
 
 from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
+from paceline.core.units import counted
 from paceline.records.run_record import Execution
 from paceline.targets import template as templates
 from paceline.targets.http_lanes import HttpLanes
@@ -22,6 +23,7 @@ from paceline.wire.endpoint import Endpoint, UrlParts, split_url, without_fragme
 from paceline.wire.request import Headers, Prepared
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED, MOST_WORKERS, positive_seconds, whole_number
 
 _Item = TypeVar("_Item")
@@ -61,6 +63,7 @@ class HttpTarget:
         follow_redirects: whether an answer that names another place is followed.
         keep_alive: whether connections are used again; if not, requests say ``Connection: close``.
         seed: of the choice between requests and of the UUIDs.
+        leg: which of the requests are sent, where several processes share them.
         endpoint: the server.
         tls: how connections are encrypted; None for http.
         part_names: names of the requests, in order; ``Prepared.part`` is an index into them.
@@ -92,6 +95,7 @@ class HttpTarget:
     follow_redirects: bool = False
     keep_alive: bool = True
     seed: int = 0
+    leg: Leg = WHOLE
     endpoint: Endpoint = field(init=False, compare=False)
     tls: TlsOptions | None = field(init=False, compare=False)
     part_names: tuple[str, ...] = field(init=False, compare=False)
@@ -128,7 +132,7 @@ class HttpTarget:
     def text(self) -> str:
         """For people: ``GET http://localhost:8000/records``."""
         if self.requests:
-            return f"{len(self.requests)} requests to {self.endpoint.text}"
+            return f"{counted(len(self.requests), 'request')} to {self.endpoint.text}"
         method, _, path = self.part_names[0].partition(" ")
         text = f"{method} {self.endpoint.scheme}://{self.endpoint.authority}{path}"
         return text if self.unix_socket is None else f"{text} through {self.unix_socket}"
@@ -154,6 +158,15 @@ class HttpTarget:
         )
 
     @property
+    def host(self) -> str | None:
+        """Where its requests go; None for a Unix socket."""
+        return None if self.unix_socket is not None else self.endpoint.host
+
+    def of_leg(self, leg: Leg) -> "HttpTarget":
+        """The same requests, of which only every ``leg.of``-th is sent."""
+        return replace(self, leg=leg)
+
+    @property
     def safe(self) -> bool:
         """Whether its requests change nothing by definition, so that a probe may send them too."""
         return all(template.method in wire.SAFE_METHODS for template in self._templates)
@@ -164,7 +177,9 @@ class HttpTarget:
         if any(template.slots for template in self._templates):
             return self._filled(random)
         prepared = [template.prepared(template.head.render({})) for template in self._templates]
-        return repeat(prepared[0]) if len(prepared) == 1 else _drawn(prepared, self._weights, random)
+        if len(prepared) == 1:
+            return repeat(prepared[0])
+        return islice(_drawn(prepared, self._weights, random), self.leg.number, None, self.leg.of)
 
     def _filled(self, random: Random) -> Iterator[Prepared]:
         # Two generators: whether a request needs a UUID must not change which requests follow.
@@ -180,6 +195,8 @@ class HttpTarget:
         rows = len(self._loaded_rows) or 1
         for number, (fill, needs_uuid, like) in zip(count(), _drawn(ways, self._weights, random), strict=False):
             uuid = templates.uuid4_text(uuids).encode() if needs_uuid else b""
+            if number % self.leg.of != self.leg.number:
+                continue  # drawn all the same, so that every leg draws what one process would
             data = fill(b"%d" % number, uuid, number % rows)
             yield Prepared(data, like.part, like.is_head, like.repeatable)
 

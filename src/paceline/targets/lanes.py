@@ -5,6 +5,7 @@ begins the next; the lane says when it has ended.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from paceline.core.clock import Clock
@@ -12,6 +13,7 @@ from paceline.records.latency import Latency
 from paceline.records.load import Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.records.run_record import Execution
+from paceline.workload.legs import Leg
 
 
 class Lane(Protocol):
@@ -143,3 +145,30 @@ class LaneTarget(Protocol):
 
     def lanes(self, clock: Clock) -> Lanes:
         """Its lanes, for one run on the running event loop."""
+
+
+@runtime_checkable
+class SplitTarget(Protocol):
+    """A target of whose attempts several processes can each make a share."""
+
+    @property
+    def host(self) -> str | None:
+        """Where its requests go; None for a socket of this machine."""
+
+    def of_leg(self, leg: Leg) -> LaneTarget:
+        """The share of ``leg``: all shares together are what one process would have made."""
+
+
+@runtime_checkable
+class PackedTarget(Protocol):
+    """A target that needs files of the machine it was made on."""
+
+    def packed(self) -> LaneTarget:
+        """The same, carrying them.
+
+        Raises:
+            MeasurementError: they cannot be read.
+        """
+
+    def unpacked(self, folder: Path) -> LaneTarget:
+        """On another machine: the same, with its files in ``folder``."""

@@ -1,0 +1,95 @@
+"""Windows of a time series: what ended within each stretch of some length, exactly as if one had looked only then."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from paceline.records.histogram import Histogram, middles_ns
+from paceline.records.latency import Latency
+from paceline.records.recorder import Counts
+from paceline.records.time_series import TimeSeries, TimeSlice
+from paceline.stats.summary import Moments
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a run.
+
+    Attributes:
+        from_ns: its beginning, from the opening of the run's measured window.
+        to_ns: its end.
+        counts: how the attempts ended that ended within it.
+        latency: of those that ended ok and of timeouts, from the histogram: to 0.1 %, the extremes and the mean too.
+    """
+
+    from_ns: int
+    to_ns: int
+    counts: Counts
+    latency: Latency
+
+
+def windows_of(series: TimeSeries, length_ns: int, beyond: int, first: int = 0) -> Iterator[Window]:
+    """Every window of ``length_ns`` that begins with a slice, at ``first`` or later, and ends before slice ``beyond``.
+
+    None where the length is no whole number of slices: a part of a slice cannot be told from the rest of it.
+    """
+    width, rest = divmod(length_ns, series.interval_ns)
+    if rest or width < 1:
+        return
+    sliding = _Sliding(series)
+    for position in range(first, first + width):
+        sliding.move(position, 1)
+    for begin in range(first, beyond - width + 1):
+        end = begin + width
+        yield Window(begin * series.interval_ns, end * series.interval_ns, sliding.counts(), sliding.latency())
+        sliding.move(begin, -1)
+        sliding.move(end, 1)
+
+
+class _Sliding:
+    """Sums over some slices; a window moves on by adding one and taking one away."""
+
+    def __init__(self, series: TimeSeries) -> None:
+        import numpy as np
+
+        self._slices: dict[int, TimeSlice] = {piece.position: piece for piece in series.slices}
+        indices = [piece.histogram.indices for piece in series.slices if piece.histogram.count]
+        self._lowest = min((int(each[0]) for each in indices), default=0)
+        highest = max((int(each[-1]) for each in indices), default=self._lowest)
+        self._dense: IntArray = np.zeros(highest - self._lowest + 1, dtype=np.int64)
+        self._ended = [0] * 5
+
+    def move(self, position: int, sign: int) -> None:
+        """Add the slice at ``position``, or with -1 take it away."""
+        piece = self._slices.get(position)
+        if piece is None:
+            return
+        self._dense[piece.histogram.indices - self._lowest] += sign * piece.histogram.counts
+        of_piece = (piece.ok, piece.errors, piece.timeouts, piece.hits, piece.misses)
+        self._ended = [before + sign * more for before, more in zip(self._ended, of_piece, strict=True)]
+
+    def counts(self) -> Counts:
+        ok, errors, timeouts, hits, misses = self._ended
+        return Counts(ok=ok, errors=errors, timeouts=timeouts, hits=hits, misses=misses)
+
+    def latency(self) -> Latency:
+        import numpy as np
+
+        used = np.flatnonzero(self._dense)
+        if not used.size:
+            return Latency(samples_ns=None)
+        counts, indices = self._dense[used], used + self._lowest
+        middles = middles_ns(indices)
+        moments = Moments(
+            count=int(counts.sum()),
+            total=round(float(np.dot(middles, counts))),
+            minimum=int(middles[0]),
+            maximum=int(np.ceil(middles[-1])),
+        )
+        return Latency(moments, Histogram.of_buckets(indices, counts), None)
