@@ -1,13 +1,19 @@
-"""Hypothesis for the whole suite: the same examples in every run, and no judgement by the clock."""
+"""Hypothesis for the whole suite: the same examples in every run, and no judgement by the clock.
+
+``make test ARGS=--hypothesis-profile=thorough`` draws four times as many.
+"""
 
 from hypothesis import HealthCheck, settings
 
-settings.register_profile(
-    "repeatable",
-    derandomize=True,
-    database=None,
-    deadline=None,
-    max_examples=40,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
-)
+from tests.examples import THOROUGH, USUAL
+
+for name, most in (("repeatable", USUAL), ("thorough", THOROUGH)):
+    settings.register_profile(
+        name,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=most,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+    )
 settings.load_profile("repeatable")

@@ -9,7 +9,7 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.histogram import Histogram
-from paceline.records.load import Arrivals, LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.load import Arrivals, LegRun, LoadRecord, Part, Probe, StatusCount, Stretch, Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Definition, Execution, RunRecord
@@ -35,6 +35,7 @@ counts = st.builds(
 )
 latencies = st.builds(make_latency, st.lists(durations_ns, max_size=20), keep_samples=st.just(value=False))
 percents = st.floats(0, 1_000)
+levels = st.floats(0, 1e6)
 naturals = st.integers(0, 2**40)
 arrivals = st.builds(
     Arrivals,
@@ -72,6 +73,21 @@ def loads(names: st.SearchStrategy[str]) -> st.SearchStrategy[LoadRecord]:
         parts=st.lists(st.builds(Part, names, counts, latencies, st.none() | latencies), max_size=3).map(tuple),
         iterations=st.none() | naturals,
         probe=st.none() | st.builds(Probe, percents, counts, latencies, latencies, latencies, names),
+        legs=st.lists(
+            st.builds(
+                LegRun,
+                counts,
+                st.none() | naturals,
+                st.floats(0, 1),
+                percents,
+                st.none() | st.floats(0, 1e12),
+                st.none() | naturals,
+                st.sampled_from(["", "was killed by SIGKILL"]),
+                st.none() | naturals,
+            ),
+            max_size=3,
+        ).map(tuple),
+        stretches=st.lists(st.builds(Stretch, st.floats(1e-3, 1e9), levels, levels), max_size=4).map(tuple),
     )
 
 

@@ -4,7 +4,12 @@ A run in this process forgets the modules it imported, and NumPy can be imported
 measures is imported here.
 """
 
-from collections.abc import Sequence
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from textwrap import dedent
@@ -21,6 +26,7 @@ from paceline import TestType
 from paceline.framework import PerformanceTestFramework
 from paceline.pytest_plugin import finish, fixture, outcome, summary, tracing, travel
 from paceline.store import history, history_database, history_schema
+from tests.functional import commands
 
 IMPORTED = (
     np,
@@ -69,4 +75,20 @@ def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 def run_apart(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
     """In a process of its own."""
-    return pytester.runpytest_subprocess(*LOADED, *arguments, timeout=60)
+    apart = tempfile.mkdtemp(prefix="runpytest-", dir=pytester.path)
+    here = os.pathsep.join(filter(None, (str(pytester.path), os.environ.get("PYTHONPATH"))))
+    begun_s = time.monotonic()
+    done = pytest_m(pytester.path, f"--basetemp={apart}", *arguments, env={**os.environ, "PYTHONPATH": here})
+    out, err = done.stdout.splitlines(), done.stderr.splitlines()
+    sys.stdout.write(done.stdout)  # shown if the test fails, as pytester does it
+    sys.stderr.write(done.stderr)
+    return pytest.RunResult(done.returncode, out, err, time.monotonic() - begun_s)
+
+
+def pytest_m(folder: Path, *arguments: str, env: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
+    """``python -m pytest`` in a folder, with this plugin and that for several processes, and no others.
+
+    What else is installed here would be imported by each of them.
+    """
+    plugins = ("-p", "paceline.pytest_plugin", "-p", "xdist.plugin")
+    return commands.python_m(folder, "pytest", *plugins, *arguments, env={**env, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})

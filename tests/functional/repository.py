@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.functional import commands
+
 FAST = "def total():\n    return sum(range(200))\n"
 SLOW = "def total():\n    return sum(range(800))\n"
 QUICK = ("--pairs", "7", "--epochs", "2")
@@ -54,15 +56,8 @@ class Repository:
         self, *words: str, folder: str = ".", environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         before = self.state()
-        done = subprocess.run(
-            [*self.command, *words],
-            cwd=self.root / folder,
-            env={**self.environment, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        env = {**self.environment, **(environment or {})}
+        done = commands.paceline(self.root / folder, "duet", *words, env=env, timeout_s=120.0)
         assert self.state() == before  # the checkout is untouched
         self.assert_clean()
         return done

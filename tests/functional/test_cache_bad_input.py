@@ -15,7 +15,8 @@ from paceline import CacheTarget, ClosedLoop, ConstantRate, PerformanceTestFrame
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine.request import LoadNow
 from paceline.records.run_record import RunRecord
-from paceline.workload.models import Workload
+from paceline.workload.models import FixedIterations, Workload
+from tests.functional import commands
 from tests.functional.small_server import small_server
 from tests.functional.valkeys import Valkey, free_port, listening, valkey
 from tests.waiting import wait_for
@@ -40,8 +41,7 @@ def refused(target: CacheTarget) -> str:
 
 
 def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", "cache", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return commands.paceline(folder, "cache", *arguments)
 
 
 def test_nobody_listens_or_somebody_else_does() -> None:
@@ -99,7 +99,9 @@ def test_keys_that_do_not_fit_into_memory_are_refused_before_the_run() -> None:
 
 def test_memory_that_runs_out_in_mid_run_is_an_error_with_a_remedy() -> None:
     with valkey(maxmemory="8mb", maxmemory_policy="noeviction") as server:
-        result = load(CacheTarget(server.url, "set", keys=1_000_000, value_bytes=10_000), ClosedLoop(4, 0.5))
+        result = load(
+            CacheTarget(server.url, "set", keys=1_000_000, value_bytes=10_000), FixedIterations(3_000, workers=4)
+        )
         (group,) = result.record.errors
         assert group.kind == "OOM"
         assert "use fewer or smaller values, or raise the limit" in group.message
@@ -109,7 +111,9 @@ def test_memory_that_runs_out_in_mid_run_is_an_error_with_a_remedy() -> None:
 
 def test_a_cache_that_evicts_says_so() -> None:
     with valkey(maxmemory="4mb", maxmemory_policy="allkeys-lru") as server:
-        result = load(CacheTarget(server.url, keys=10_000, value_bytes=1_000, ratio="1:1"), ClosedLoop(4, 0.5))
+        result = load(
+            CacheTarget(server.url, keys=10_000, value_bytes=1_000, ratio="1:1"), FixedIterations(10_000, workers=4)
+        )
     finding = next(finding for finding in result.findings if finding.code == "evictions")
     assert "its memory is at the limit of 4.2 MB (allkeys-lru)" in finding.seen
     assert result.record.counts.misses > 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.commands import paceline
 from tests.waiting import wait_for
 
 OPERATIONS = """
@@ -52,11 +53,6 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "operations.py").write_text(OPERATIONS)
     (tmp_path / "does_not_import.py").write_text("import no_such_module_anywhere")
     return tmp_path
-
-
-def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +100,7 @@ def test_exit_codes(folder: Path, code: int, arguments: list[str]) -> None:
         (["call", "operations:fast", "--batch", "some"], "--batch is 'auto' or a whole number"),
         (["call", "operations:fast", "--batch", "auto", "-c", "2"], "--batch is for one worker"),
         (["call", "operations:fast", "-t", "p95<500"], "did you mean p(95)?"),
-        (["call", "operations:fast", "-t", "p(95)<500 over 30s"], "leave it out here"),
+        (["call", "operations:fast", "-t", "p(95)<500 over 30s"], "leave out 'over'"),
         (["call", "operations:fast", "--batch", "auto", "-t", "p(95)<1"], "no percentile of calls"),
         (["call", "operations:fast", "--target-pid", "999999999"], "there is no process 999999999"),
         (["call", "operations:fast", "--json", "no/such/folder/out.json"], "there is no folder"),

@@ -1,8 +1,6 @@
 """``paceline compare`` and ``paceline baseline`` as a shell sees them."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,17 +15,13 @@ from paceline.records.run_record import Definition
 from paceline.store.codec import encode, write_results
 from paceline.store.journal import Journal
 from tests.fakes import MS, make_record
+from tests.functional.commands import paceline
 from tests.unit.judge.stored import STEADY, daily
 
 HERE = Fingerprint(cpu_model="Example CPU")
 DEFINITION = Definition(iterations=200)
 
 pytestmark = pytest.mark.real
-
-
-def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
 
 
 def write_baseline(path: Path, **tests: Sequence[BaselineSession]) -> None:

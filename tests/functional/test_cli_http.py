@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional import commands
 from tests.functional.small_server import small_server
 from tests.waiting import wait_for
 
@@ -32,7 +33,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return commands.paceline(folder, "http", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -11,6 +10,7 @@ import pytest
 from paceline.report.markdown_parts import MOST_BYTES
 from paceline.store.codec import encode_results
 from paceline.store.duets import StoredDuets, duets_to_plain
+from tests.functional import commands
 from tests.unit.report import duet_cases
 from tests.unit.report.cases import MACHINE, TIMESTAMP, example
 
@@ -33,8 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def report(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", "report", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return commands.paceline(folder, "report", *arguments)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional import commands
 from tests.functional.repository import FAST, QUICK, SLOW, Repository
 from tests.waiting import wait_for
 
@@ -37,7 +38,7 @@ def test_an_uncommitted_change_is_the_candidate(shop: Repository, tmp_path: Path
     assert stored["verdicts"][0]["verdict"] == "regressed"
     base, candidate = (record[side]["files"] for side in ("base", "candidate"))
     assert not set(base) & set(candidate)
-    shown = subprocess.run([*shop.command[:-1], "report", str(out)], capture_output=True, text=True, check=False)
+    shown = commands.paceline(tmp_path, "report", str(out))
     assert shown.stdout == done.stdout
 
 
@@ -123,14 +124,8 @@ def test_what_cannot_be_compared_is_said_before_it_is(shop: Repository, words: t
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "paceline.cli.main", "duet", "main", "--call", "prices:total"],
-        cwd=tmp_path,
-        env={**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tmp_path.parent)}
+    done = commands.paceline(tmp_path, "duet", "main", "--call", "prices:total", env=env)
     assert done.returncode == 4
     assert "is in no git repository" in done.stderr
 

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,24 +19,19 @@ from paceline.judge.duet import judge_duets
 from paceline.records.duet import Side
 from paceline.records.quantities import ERROR_RATE
 from paceline.targets.http import HttpTarget
+from tests.functional import commands
 from tests.functional.small_server import small_server
 
 pytestmark = pytest.mark.real
 
-COMMAND = [sys.executable, "-m", "paceline.cli.main", "duet"]
 QUICK = ("--pairs", "7", "--connections", "1", "--window", "40ms", "--seed", "7")
 LIGHT, HEAVY = "/work/2000", "/work/200000"
 NOBODY = "http://127.0.0.1:9/"
 
 
 def duet(base: str, candidate: str, *words: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, "--base-url", base, "--candidate-url", candidate, *words],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    urls = ("--base-url", base, "--candidate-url", candidate)
+    done = commands.paceline(Path.cwd(), "duet", *urls, *words, timeout_s=120.0)
     assert "Traceback" not in done.stderr
     return done
 
@@ -62,7 +56,7 @@ def test_a_service_that_does_more_for_each_answer_is_slower(tmp_path: Path) -> N
         assert pair["planted"] is None
         assert (pair["base"]["errors"], pair["candidate"]["errors"]) == (0, 0)
     assert stored["verdicts"][0]["null_z"] is not None
-    shown = subprocess.run([*COMMAND[:-1], "report", str(out)], capture_output=True, text=True, check=False)
+    shown = commands.paceline(tmp_path, "report", str(out))
     assert shown.stdout == done.stdout
 
 

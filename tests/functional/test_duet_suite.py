@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.functional import commands
 from tests.functional.repository import FAST, SLOW, Repository
 
 pytestmark = pytest.mark.real
@@ -256,7 +257,7 @@ def test_the_candidates_troubles_are_an_exit_code_and_no_copys_path_is_told(seen
 def test_it_is_written_in_other_forms_as_report_writes_it(shop: Repository, seen: Seen, tmp_path: Path) -> None:
     for suffix, option in ((".md", "--markdown"), (".xml", "--junit")):
         out = tmp_path / f"again{suffix}"
-        subprocess.run([*shop.command[:-1], "report", str(seen.file), option, str(out)], check=True)
+        assert commands.paceline(tmp_path, "report", str(seen.file), option, str(out)).returncode == 0
         assert out.read_text() == seen.file.with_suffix(suffix).read_text()
 
 

@@ -6,6 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from paceline.cli.run import command
+from tests.functional.small_server import small_server
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -28,9 +32,19 @@ def test_example_runs(path: Path, tmp_path: Path) -> None:
     assert ended.stdout
 
 
+def test_the_scenario_file_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with small_server() as url:
+        monkeypatch.setenv("SHOP_URL", url)
+        ended = CliRunner().invoke(command, [str(ROOT / "examples" / "shop.toml")], standalone_mode=False)
+    assert ended.exception is None
+    assert "browse" in ended.stdout
+    assert "order" in ended.stdout
+
+
 def test_each_example_is_listed() -> None:
-    listed = re.findall(r"`(\w+\.py)`", (ROOT / "examples" / "README.md").read_text())
-    assert sorted(listed) == [path.name for path in EXAMPLES]
+    listed = re.findall(r"`(\w+\.(?:py|toml))`", (ROOT / "examples" / "README.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in [*EXAMPLES, *(ROOT / "examples").glob("*.toml")])
 
 
 @pytest.mark.parametrize("block", BLOCKS)

@@ -24,6 +24,7 @@ from paceline.store.codec import write_results
 from paceline.store.history import opened
 from paceline.store.history_schema import VERSION
 from tests.fakes import MS, make_record
+from tests.functional import commands
 from tests.functional.postgres import postgres
 from tests.functional.repository import SLOW, Repository
 from tests.unit.store.sessions import session
@@ -273,10 +274,9 @@ def test_a_read_only_place_can_be_read_and_says_so_when_written(small_disk: Path
 
 
 def paceline(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", "history", *arguments]
     known = {name: value for name, value in os.environ.items() if not name.startswith(("CI_", "GITHUB_"))}
     own = {**known, "PYTHONIOENCODING": "utf-8", "GIT_CEILING_DIRECTORIES": str(folder.parent), **environment}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False, env=own)
+    return commands.paceline(folder, "history", *arguments, env=own)
 
 
 def results_of(day: int, mean_ms: float) -> list[TestResult]:
@@ -408,8 +408,8 @@ def test_a_file_keeps_the_revision_it_was_measured_on(tmp_path: Path) -> None:
     repository = Repository(tmp_path)
     folder, measured = repository.root, repository.git("rev-parse", "HEAD").strip()
     repository.write({"prices.py": SLOW})
-    command = [sys.executable, "-m", "paceline.cli.main", "call", "prices:total", "-q", "--json", "results.json"]
-    subprocess.run(command, cwd=folder, check=True, timeout=60, capture_output=True)
+    ended = commands.paceline(folder, "call", "prices:total", "-q", "--json", "results.json")
+    assert ended.returncode == 0, ended.stderr
     whole = json.loads((folder / "results.json").read_text())
     assert whole["revision"] == {"branch": "main", "commit": measured, "uncommitted_changes": True}
     repository.commit()

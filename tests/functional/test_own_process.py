@@ -18,10 +18,11 @@ import pytest
 from paceline import AsgiTarget, ClosedLoop, ConstantRate, HttpTarget, PerformanceTestFramework, WsgiTarget
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError
-from paceline.engine import child_process, offload, runs
+from paceline.engine import child_process, offload, request, runs
 from paceline.engine.child_process import Child, Failed
 from paceline.engine.probe import Prober
 from paceline.engine.request import LoadNow, Run, RunRequest
+from paceline.judge.result import TestResult
 from paceline.records.run_record import RunRecord, TestType
 from paceline.workload.models import FixedIterations, Poisson, Stages, Workload
 from tests.functional.small_server import small_server
@@ -110,13 +111,30 @@ def test_result_is_in_kind_that_of_a_run_in_this_process(url: str) -> None:
     assert own.fingerprint.key == here.fingerprint.key
 
 
+def test_a_servers_random_port_is_no_other_definition(url: str, tmp_path: Path) -> None:
+    def result_at(where: str, framework: PerformanceTestFramework) -> TestResult:
+        return framework.run_load("items", HttpTarget(f"{where}/items"), FixedIterations(20), warmup_s=0)
+
+    first = PerformanceTestFramework()
+    result_at(url, first)
+    first.save_baseline(tmp_path / "baseline.json")
+    with small_server() as other:
+        assert other != url
+        second = PerformanceTestFramework()
+        second.load_baseline(tmp_path / "baseline.json")
+        result = result_at(other, second)
+    assert result.record.definition.target == "GET http://127.0.0.1:*/items"
+    assert result.comparison is not None
+    assert "definition" not in result.comparison.reason, result.comparison.reason
+
+
 def test_a_killed_child_is_an_error_that_names_the_signal(url: str) -> None:
     with pytest.raises(MeasurementError, match="killed by SIGKILL before it reported"):
         runs.run(load(url), observer=Watching(lambda: os.kill(the_child(), signal.SIGKILL)))
 
 
 def test_a_child_that_does_not_end_is_killed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(offload, "_LONGER_S", 0.5)
+    monkeypatch.setattr(request, "_LONGER_S", 0.5)
     asked = replace(load(url, ClosedLoop(2, 2.0)), target=HttpTarget(url, timeout_s=0.2))
     with pytest.raises(MeasurementError, match="did not end by itself and was killed"):
         raise runs.run(asked, observer=Watching(lambda: os.kill(the_child(), signal.SIGSTOP))).stopped_by or SystemError
@@ -234,11 +252,30 @@ except KeyboardInterrupt:
 """
 
 
-def _program(url: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+AGAIN = """
+from paceline.engine.child_process import Child
+def stop(child, stop=Child.stop):
+    stop(child)
+    Child.stop = lambda child: None
+    signal.raise_signal(signal.SIGINT)
+Child.stop = stop
+"""
+
+
+@contextlib.contextmanager
+def _program(url: str, more: str = "") -> Iterator[subprocess.Popen[str]]:
+    before, after = INTERRUPTED.split("signal.signal(", 1)
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{before}{more}signal.signal({after}", url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
-    )  # fmt: skip
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # or a test that fails would wait for it
 
 
 def test_ctrl_c_keeps_what_was_measured(url: str) -> None:
@@ -246,7 +283,7 @@ def test_ctrl_c_keeps_what_was_measured(url: str) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all of its processes
-        out, err = process.communicate(timeout=20.0)
+        out, err = process.communicate(timeout=60.0)
     assert out.endswith("interrupted [True]\n")
     assert err == ""
 
@@ -259,22 +296,24 @@ def test_ctrl_c_while_it_connects_ends_without_a_traceback() -> None:
         with _program(deaf) as process:
             connection, _ = listening.accept()
             os.killpg(process.pid, signal.SIGINT)
-            out, err = process.communicate(timeout=20.0)
+            out, err = process.communicate(timeout=60.0)
             connection.close()
     assert out == "interrupted []\n"
     assert err == ""
 
 
-def test_asking_twice_does_not_wait(url: str) -> None:
-    with _program(f"{url}/never") as process:
+@pytest.mark.parametrize("more", ["", AGAIN], ids=["later", "while the first is dealt with"])
+def test_asking_twice_does_not_wait(url: str, more: str) -> None:
+    with _program(f"{url}/never", more) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         (child,) = psutil.Process(process.pid).children()
         child.suspend()  # it does not hear the first
         process.send_signal(signal.SIGINT)
-        wait_for(lambda: not _stdin_of(process.pid, child.pid))
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20.0)
+        if not more:
+            wait_for(lambda: not _stdin_of(process.pid, child.pid))
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60.0)
     assert out.endswith("interrupted []\n")
     assert err == ""
     assert not child.is_running()

@@ -14,6 +14,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.functional import commands
+
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +41,7 @@ class Project:
     def environment(self) -> dict[str, str]:
         """As ``pip install -e .`` would have it; without the plugins of this project's own environment."""
         plugins = "paceline.pytest_plugin,anyio.pytest_plugin"
-        path = str(self.root / "src")
+        path = os.pathsep.join(filter(None, (str(self.root / "src"), os.environ.get("PYTHONPATH"))))
         return {**os.environ, "PYTHONPATH": path, "PYTEST_PLUGINS": plugins, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
     def loosen(self, name: str, limit: str, by: str) -> None:
@@ -57,15 +59,7 @@ class Project:
         self.git("commit", "-q", "-m", "as it is")
 
     def run(self, *words: str, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", *words],
-            cwd=self.root,
-            env={**self.environment, **(more or {})},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return commands.python_m(self.root, *words, env={**self.environment, **(more or {})}, timeout_s=120.0)
 
     def paceline(self, *words: str, more: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         return self.run("paceline.cli.main", *words, more=more)

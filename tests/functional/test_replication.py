@@ -24,6 +24,7 @@ from paceline.engine.request import LoadNow
 from paceline.records.quantities import MEDIAN
 from paceline.records.run_record import RunRecord
 from paceline.store.journal import read_journal
+from tests.functional import commands
 from tests.functional.small_server import small_server
 from tests.waiting import wait_for
 
@@ -443,8 +444,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def paceline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "paceline.cli.main", "call", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return commands.paceline(folder, "call", *arguments)
 
 
 @pytest.mark.parametrize("module", ["operations", "operations.py", "sub/apart.py"])

@@ -127,7 +127,7 @@ def test_it_is_on_by_default_for_long_loads_and_can_be_left_out(url: str, monkey
     with pytest.raises(ConfigurationError, match="there can be no probe beside this load"):
         framework.run_load("short", Scenario(look, url), ClosedLoop(5, 1.2), warmup_s=0, probe=True)
     monkeypatch.setattr(probe, "LEAST_DURATION_S", 1.0)
-    monkeypatch.setattr(probe, "_cores", lambda: (0, 0))
+    monkeypatch.setattr(probe, "usable_cores", lambda: (0, 0))
     result = framework.run_load("long", Scenario(look, url), ClosedLoop(5, 1.2), warmup_s=0)
     assert probe_of(result.record).counts.ok > 0
     result = framework.run_load("alone", Scenario(look, url), ClosedLoop(5, 1.2), warmup_s=0, probe=False)

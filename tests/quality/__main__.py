@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Each has ``gates(rng, FULL)``, an iterator of Gate, and ``FULL``.
-MODULES = ("duets", "stored_baselines", "decay", "change_points")
+MODULES = ("duets", "stored_baselines", "decay", "change_points", "scalability", "capacity", "over_time")
 SEED = 20261122
 RESULTS = Path(__file__).parent / "results"
 

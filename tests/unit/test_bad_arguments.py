@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline import ConfigurationError, PerformanceThreshold, TestType
+from tests.examples import thorough
 from tests.runs import Work, make_framework
 
 anything = st.one_of(
@@ -78,7 +79,7 @@ COMMON = {
 count = anything.filter(lambda value: not is_whole(value) or value < 1)
 BENCHMARK = {
     **COMMON,
-    "test_type": anything,
+    "test_type": anything.filter(lambda value: value is not None),
     "iterations": count,
     "setup_each": around,
     "batch": anything.filter(lambda value: value is not None and (not is_whole(value) or value < 1)),
@@ -99,7 +100,7 @@ def one_wrong(draw: st.DrawFn, arguments: dict[str, st.SearchStrategy[Any]]) -> 
     return {name: draw(arguments[name]) for name in sorted(names)}
 
 
-@settings(max_examples=500)
+@thorough(500)
 @given(wrong=one_wrong(BENCHMARK))
 def test_run_benchmark(wrong: dict[str, Any]) -> None:
     work = Work()
@@ -109,7 +110,7 @@ def test_run_benchmark(wrong: dict[str, Any]) -> None:
     assert work.calls == 0
 
 
-@settings(max_examples=500)
+@thorough(500)
 @given(wrong=one_wrong(CONCURRENT))
 def test_run_concurrent_benchmark(wrong: dict[str, Any]) -> None:
     work = Work()
@@ -119,7 +120,7 @@ def test_run_concurrent_benchmark(wrong: dict[str, Any]) -> None:
     assert work.calls == 0
 
 
-@settings(max_examples=300)
+@thorough(300)
 @given(
     name=st.sampled_from(["max_p95_ms", "max_mean_ms", "min_throughput_ops", "max_error_rate", "expressions"]),
     value=anything,

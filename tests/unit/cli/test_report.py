@@ -37,7 +37,7 @@ def test_duets_alone_are_shown_as_they_were(tmp_path: Path) -> None:
 
 def test_beside_results_they_follow_after_a_blank_line(tmp_path: Path) -> None:
     text = shown(tmp_path / "results.json", results=True, duets=True)
-    before, separator, after = text.partition("\n\n── shop.prices:total")
+    before, separator, after = text.partition("\n\n1 duet: ")
     assert "checkout" in before
     assert separator + after == f"\n\n{DUETS}"
 

@@ -7,6 +7,7 @@ import termios
 import threading
 from collections.abc import Iterator
 
+import pyte
 import pytest
 
 from paceline.cli.screen import Screen
@@ -48,6 +49,21 @@ def test_only_what_changed_its_place_is_set_up_again(pty: tuple[int, int]) -> No
     assert last.count("\x1b[2K") == 3
     screen.clear()
     assert written(leader) == ""
+
+
+def test_what_a_killed_run_has_left_is_undone_by_the_next(pty: tuple[int, int]) -> None:
+    leader, follower = pty
+    terminal = pyte.Screen(40, 10)
+    seen = pyte.Stream(terminal)
+    killed = Screen(follower)
+    killed.draw(["one", "two"])
+    seen.feed(written(leader) + "said before")
+    assert terminal.margins == (0, 7)
+    place = terminal.cursor.y, terminal.cursor.x
+    Screen(follower).make_whole()
+    seen.feed(written(leader))
+    assert terminal.margins is None
+    assert (terminal.cursor.y, terminal.cursor.x) == place
 
 
 def test_a_screen_with_no_room_is_left_alone(pty: tuple[int, int]) -> None:

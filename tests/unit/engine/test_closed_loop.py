@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from paceline.engine.closed_loop import ClosedLoopDrive
 from paceline.engine.drive import Load
 from paceline.records.outcome import AttemptEnd
+from paceline.workload.arrivals import users_at
 from paceline.workload.models import Stages
 from tests.fakes import MS, ManualClock, S
 from tests.virtual_time import FakeLanes, run_virtually
@@ -33,7 +35,7 @@ def closed_loop(
         Load(iterations=iterations, duration_s=duration_s, workers=users),
         clock.as_clock(),
         think_time_s=think_time_s,
-        stages=stages,
+        users_at=None if stages is None else partial(users_at, stages),
     )
 
     async def run() -> None:
@@ -85,7 +87,7 @@ def test_stages_let_users_come_and_go() -> None:
         Load(duration_s=10.0, workers=8),
         clock.as_clock(),
         lambda _: busy.append((clock.now_s(), lanes.busy)),
-        stages=stages,
+        users_at=None if stages is None else partial(users_at, stages),
     )
     run_virtually(clock, drive.run())
     assert max(count for _, count in busy) == lanes.most_busy == 8

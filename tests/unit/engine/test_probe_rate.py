@@ -25,7 +25,7 @@ def rate(workload: Workload, target: HttpTarget | CallTarget | LaneTarget | None
 
 @pytest.fixture(autouse=True)
 def _two_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe, "_cores", lambda: (0, 1))
+    monkeypatch.setattr(probe, "usable_cores", lambda: (0, 1))
 
 
 @pytest.mark.parametrize(

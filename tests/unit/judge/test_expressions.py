@@ -69,6 +69,29 @@ def test_an_expression_is_read(text: str, label: str, sign: str, bound: float, u
 
 
 @pytest.mark.parametrize(
+    ("text", "label", "window_s", "part", "ends", "delay_s"),
+    [
+        ("p(95)<500 over 30s", "p95 latency over 30 s", 30, None, "", 0),
+        ("error_rate<1%over 1m", "error rate over 60 s", 60, None, "", 0),
+        ("p(95){checkout}<500", "p95 latency of checkout", None, "checkout", "", 0),
+        ("med { GET /items/{id} } < 5 ms", "median latency of GET /items/{id}", None, "GET /items/{id}", "", 0),
+        ("throughput{a<b}>=5", "throughput of a<b", None, "a<b", "", 0),
+        ("avg<5, abort", "mean latency", None, None, "load", 0),
+        ("avg<5 , abort all", "mean latency", None, None, "all", 0),
+        ("hit_rate>80% over 10s, abort after 1m30s", "hit rate over 10 s", 10, None, "load", 90),
+        ("dropped<=0, abort all after 5s", "dropped", None, None, "all", 5),
+        ("max{a, abort}<5,abort after 0s", "maximum latency of a, abort", None, "a, abort", "load", 0),
+    ],
+)
+def test_windows_requests_and_aborts_are_read(
+    text: str, label: str, window_s: float | None, part: str | None, ends: str, delay_s: float
+) -> None:
+    limit = parse_expression(text)
+    assert (limit.metric.label, limit.window_s, limit.part) == (label, window_s, part)
+    assert (limit.ends, limit.delay_s, limit.source) == (ends, delay_s, text)
+
+
+@pytest.mark.parametrize(
     ("metric", "measured"),
     [
         ("p(50)", 500.5),
@@ -135,10 +158,20 @@ def test_every_metric_is_in_the_table_above() -> None:
         ("dropped<1%", "dropped has no unit '%', it is in arrivals"),
         ("late<5ms", "late has no unit 'ms', it is in arrivals"),
         ("lag_p99<1%", "p99 lag has no unit '%', it is in ms"),
-        ("lag_p99<1 over 5s", "'over 5s' needs a load with stages; leave it out here"),
-        ("p(95)<500 over 30s", "'over 30s' needs a load with stages; leave it out here"),
-        ("what<500over 30s", "'over 30s' needs a load with stages"),
         ("max<1e999", "the limit is too large a number"),
+        ("lag_p99<1 over 5s", "p99 lag is known of the whole run only: leave out 'over 5s'"),
+        ("cpu{checkout}<80", "CPU is known of the whole run only: leave out {checkout}"),
+        ("p(95)<500 over 30", "after 'over', '30' is not a duration: write it as 500ms, 30s or 1h30m"),
+        ("p(95)<500 over 0s", "a window must be longer than nothing"),
+        ("p(95)<500 over", "cannot be read"),
+        ("p(95){}<500", "cannot be read"),
+        ("p(95){checkout<500", "cannot be read"),
+        ("p(95){checkout}<500 over 30s", "single requests have no time series: leave out {checkout} or 'over 30s'"),
+        ("cpu<80, abort", "CPU is not looked at while a load runs: leave out 'abort'"),
+        ("lag_p99<1, abort", "p99 lag is not looked at while a load runs"),
+        ("p(95)<500, abort after soon", "after 'after', 'soon' is not a duration"),
+        ("p(95)<500, abort 20s", "cannot be read"),
+        ("p(95)<500 abort", "cannot be read"),
         ("cpu<1e999", "the limit is too large a number"),
     ],
 )
@@ -170,7 +203,7 @@ def test_as_many_errors_as_a_limit_in_percent_allows_keep_it(errors: int) -> Non
     assert violations_of(threshold, record, metrics_of(record)) == ()
 
 
-@given(st.text("p(95)<>=. 0e%msuoverdlag_", max_size=25))
+@given(st.text("p(95)<>=. 0e%msuoverdlag_{},b", max_size=25))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         limit = parse_expression(text)

@@ -363,3 +363,7 @@ def test_a_service_that_was_away(ok: str, seen: str | None) -> None:
     finding = _found("outage", _in_slices(ok))
     assert (finding is not None) == (seen is not None)
     assert finding is None or (finding.serious and finding.seen.startswith(str(seen)))
+    # Threads on a database are no load over lanes; what is nobody's service cannot be away.
+    for database, told in ((DatabaseRecord(), seen), (None, None)):
+        of_threads = replace(_in_slices(ok), load=None, database=database)
+        assert (_found("outage", of_threads) is not None) == (told is not None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError
 from paceline.judge.limits import METRICS, Limit, percentile_metric, watched
-from paceline.judge.thresholds import PerformanceThreshold, violations_of
+from paceline.judge.thresholds import PerformanceThreshold, Threshold, violations_of
 from paceline.records.load import LoadRecord
 from paceline.records.metrics import metrics_of
 from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
@@ -370,3 +370,43 @@ def test_percentiles_are_labelled_as_people_write_them() -> None:
 
 def test_pytest_does_not_take_a_threshold_for_a_test() -> None:
     assert PerformanceThreshold.__test__ is False
+
+
+# Thresholds that end a load.
+
+
+@pytest.mark.parametrize(
+    ("threshold", "text"),
+    [
+        (Threshold("p(95)<500"), "p(95)<500"),
+        (Threshold(" p(95)<500 over 30s ", abort_on_fail=True), "p(95)<500 over 30s, abort"),
+        (Threshold("avg<5", abort_on_fail="all", delay_s=0.1), "avg<5, abort all after 0.1s"),
+        (Threshold("avg<5", abort_on_fail=True, delay_s=1e9), "avg<5, abort after 1000000000s"),
+        (Threshold("avg<5", abort_on_fail=True, delay_s=1e-7), "avg<5, abort after 0.0000001s"),
+    ],
+)
+def test_a_threshold_becomes_the_line_that_says_the_same(threshold: Threshold, text: str) -> None:
+    assert PerformanceThreshold(expressions=[threshold, "max<9"]).expressions == (text, "max<9")
+    (limit,) = PerformanceThreshold(expressions=[text]).limits()
+    assert (limit.delay_s, bool(limit.ends)) == (threshold.delay_s, bool(threshold.abort_on_fail))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"expression": "p95<5"}, "did you mean p(95)?"),
+        ({"expression": 5}, "a threshold expression is a text"),
+        ({"expression": "avg<5", "abort_on_fail": 1}, "abort_on_fail must be True, False or 'all', not 1"),
+        ({"expression": "avg<5", "abort_on_fail": "both"}, "abort_on_fail must be True, False or 'all', not 'both'"),
+        ({"expression": "avg<5", "delay_s": 5}, "give it with abort_on_fail"),
+        (
+            {"expression": "avg<5", "abort_on_fail": True, "delay_s": -1},
+            "delay_s must be a finite number of at least 0",
+        ),
+        ({"expression": "avg<5, abort", "abort_on_fail": True}, "says itself that it aborts: say it once"),
+        ({"expression": "cpu<5", "abort_on_fail": True}, "CPU is not looked at while a load runs"),
+    ],
+)
+def test_a_threshold_that_makes_no_sense_is_refused(arguments: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(complaint)):
+        Threshold(**arguments)

@@ -183,7 +183,8 @@ def test_an_empty_histogram_disturbs_nothing() -> None:
 
 def test_databases_are_merged_and_handshakes_count_once() -> None:
     def database(executions: int, most: int) -> DatabaseRecord:
-        statement = StatementRecord("SELECT", "SELECT 1", executions, rows=2, most_in_operation=most)
+        server = ServerCounters("pg_stat_statements", (Counter("executions", executions),))
+        statement = StatementRecord("SELECT", "SELECT 1", executions, rows=2, most_in_operation=most, server=server)
         counters = ServerCounters("pg_stat_database", (Counter("pages in memory", 3), Counter("pages read", 1)), 0.75)
         return DatabaseRecord(
             statements=(statement,),
@@ -201,6 +202,8 @@ def test_databases_are_merged_and_handshakes_count_once() -> None:
     assert seen.statements[0].most_in_operation == 2
     assert seen.retries == 2
     assert seen.waiting.moments.count == 2
+    assert seen.statements[0].server is not None
+    assert seen.statements[0].server.change("executions") == 7
     assert seen.counters is not None
     assert (seen.counters.change("pages in memory"), seen.counters.hit_ratio) == (6, 0.75)
     merged = epochs_merged(records).database

@@ -14,9 +14,10 @@ from paceline.records.fingerprint import Fingerprint
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.recorder import Counts
+from paceline.records.repeats import Repeat, Repetition
 from paceline.records.replication import Figures, ProcessRun, Replication
 from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, SamplerCost, SystemUsage
-from paceline.records.run_record import Circumstances, Collections, Definition, Execution, RunRecord, TestType
+from paceline.records.run_record import Aborted, Circumstances, Collections, Definition, Execution, RunRecord, TestType
 from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.stats.summary import Moments
 from tests.fakes import make_latency
@@ -62,7 +63,9 @@ def time_series(draw: st.DrawFn) -> TimeSeries:
     return TimeSeries(
         interval_ns=100_000_000 * 10 ** draw(st.integers(0, 3)),
         slices=tuple(
-            TimeSlice(position, *draw(st.tuples(naturals, naturals, naturals)), draw(latencies()).histogram)
+            TimeSlice(
+                position, *draw(st.tuples(naturals, naturals, naturals)), draw(latencies()).histogram, draw(naturals)
+            )
             for position in positions
         ),
     )
@@ -103,6 +106,7 @@ definitions = st.builds(
     think_time_s=st.none() | amounts,
     runs=st.integers(1, 10),
     epochs=st.integers(1, 10),
+    repeats=st.integers(1, 10),
 )
 figures = st.builds(Figures, naturals, naturals, amounts, *[st.none() | floats] * 4)
 replications = st.builds(
@@ -114,6 +118,11 @@ replications = st.builds(
         st.builds(ProcessRun, figures, st.lists(figures, max_size=3).map(tuple), naturals, st.none() | naturals),
         max_size=3,
     ).map(tuple),
+)
+repetitions = st.builds(
+    Repetition,
+    naturals,
+    st.lists(st.builds(Repeat, naturals, naturals, texts, naturals, figures), max_size=3).map(tuple),
 )
 records = st.builds(
     RunRecord,
@@ -148,11 +157,14 @@ records = st.builds(
         own_cpu_s=st.none() | amounts,
         event_loop=st.none() | texts,
         foreign_loop=st.booleans(),
+        aborted=st.none()
+        | st.builds(Aborted, texts, amounts, st.none() | amounts, amounts, texts, texts, st.booleans()),
     ),
     fingerprint=st.builds(Fingerprint, cpu_model=texts, cpu_count=st.none() | naturals, python=texts),
     metadata=metadata,
     load=st.none() | loads(texts),
     replication=st.none() | replications,
+    repetition=st.none() | repetitions,
 ).filter(lambda record: not record.circumstances.abandoned_workers or record.definition.timeout_s is not None)
 thresholds = st.builds(
     PerformanceThreshold,
@@ -160,7 +172,9 @@ thresholds = st.builds(
     min_throughput_ops=st.none() | amounts,
     max_error_rate=st.none() | st.floats(0, 1),
     max_memory_mb=st.none() | amounts,
-    expressions=st.lists(st.sampled_from(("p(99.9)<250", "avg<=100ms", "error_rate<1%")), max_size=2),
+    expressions=st.lists(
+        st.sampled_from(("p(99.9)<250", "avg<=100ms", "error_rate<1% over 2s", "med{a}<5, abort after 2s")), max_size=2
+    ),
 )
 findings = st.builds(Finding, texts, texts, texts, texts, st.booleans())
 sessions = st.builds(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import BaselineError, ConfigurationError, OutputError
@@ -23,6 +23,7 @@ from paceline.records.resources import Gauge, ResourceUsage, SystemUsage
 from paceline.records.run_record import Circumstances, Definition
 from paceline.store.baselines import FLAT_SESSION, MOST_SESSIONS, Saved, load_baseline, promote, save_baseline
 from paceline.store.files import read_bounded
+from tests.examples import thorough
 from tests.fakes import MS, make_record
 from tests.unit.store.arbitrary import results
 
@@ -361,7 +362,7 @@ class TestSomethingElse:
         refused(path, data)
 
     @given(st.binary(max_size=100))
-    @settings(max_examples=200)
+    @thorough(200)
     def test_arbitrary_bytes(self, tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
         path = tmp_path_factory.getbasetemp() / "arbitrary.json"
         path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError, FileFormatError
@@ -31,6 +31,7 @@ from paceline.store.codec import (
     result_of,
     result_to_plain,
 )
+from tests.examples import thorough
 from tests.fakes import MS, make_latency, make_load, make_record
 from tests.unit.store.arbitrary import hostile_texts, metadata, records, results
 
@@ -228,7 +229,7 @@ class TestDecode:
                 decode(data, dict[str, object], "some.json")
 
     @given(st.binary(max_size=50))
-    @settings(max_examples=300)
+    @thorough(300)
     def test_arbitrary_bytes(self, data: bytes) -> None:
         with pytest.raises(FileFormatError, match=r"^some\.json: "):
             decode(data, StoredResult, "some.json")

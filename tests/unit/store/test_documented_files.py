@@ -24,7 +24,7 @@ from paceline.records.duet import DuetRecord, Epochs, Pair, Side, Subject
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.history import HistoryPoint, Series, SeriesKey, SeriesSize
-from paceline.records.load import LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.load import LegRun, LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.machine import Company, OtherProcess
 from paceline.records.quantities import MEDIAN
 from paceline.records.recorder import Counts
@@ -44,6 +44,7 @@ from paceline.store.journal import Journal, read_journal
 from tests.fakes import make_arrivals, make_latency, make_record
 from tests.unit.judge.duets import make_duet, slower_by
 from tests.unit.judge.examined import examination
+from tests.unit.report import scalability_cases
 
 TEXT = (Path(__file__).parents[3] / "docs" / "files.md").read_text(encoding="utf-8")
 EXCERPTS = dict(re.findall(r"^```json (\w+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
@@ -202,6 +203,7 @@ def everything() -> TestResult:
             traffic=Traffic(statuses=(StatusCount(200, 3),)),
             parts=(Part("GET /", Counts(), make_latency(SAMPLES_NS)),),
             probe=Probe(100.0),
+            legs=(LegRun(Counts()),),
         ),
         cache=CacheRecord(
             loads=Loads(), server=CacheServer("valkey", "noeviction", *range(8)), prefilled=0.5, pipeline=4
@@ -221,7 +223,7 @@ def every_key() -> list[str]:
     assert trend.newest
     company = Company(others=(OtherProcess("cc1", 0.5),))
     documents = (
-        encode_results([everything()], MACHINE, SAVED_AT, duets),
+        encode_results([everything(), *scalability_cases.bent()], MACHINE, SAVED_AT, duets),
         history.document(trend),
         compared_with_itself(),
         examined(examination(company=company)),

@@ -10,7 +10,7 @@ from statistics import fmean, median
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import BaselineError, FileFormatError, PacelineError
@@ -22,6 +22,7 @@ from paceline.store.baselines import load_baseline, promote, save_baseline
 from paceline.store.foreign import read_foreign
 from paceline.store.imports import sessions_in
 from paceline.store.stored_sessions import load_sessions
+from tests.examples import thorough
 from tests.fakes import MS, make_record
 
 FOLDER = Path(__file__).parents[2] / "data" / "foreign"
@@ -252,7 +253,7 @@ def places(plain: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
-@settings(deadline=None, max_examples=300)
+@thorough(300)
 @given(data=st.data())
 @pytest.mark.parametrize("source", [PYTEST_BENCHMARK, PYPERF])
 def test_a_file_with_anything_anywhere_is_read_or_refused(

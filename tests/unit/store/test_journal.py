@@ -1,6 +1,7 @@
 """The journal: what was reported finished is on the disk, and a torn line costs itself alone."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from paceline.records.run_record import Circumstances, Definition, RunRecord
 from paceline.store.codec import encode
 from paceline.store.journal import Journal, JournalContent, new_journal, newest_journal, read_journal
 from tests.fakes import MS, ManualClock, make_record
+from tests.unit.judge.duets import make_duet, slower_by, with_side
 from tests.unit.store.arbitrary import results
 from tests.unit.store.test_files import calls_of
 
@@ -52,6 +54,24 @@ class TestAdding:
     def test_written_and_read(self, path: Path) -> None:
         journal_of(path, "a", "b")
         assert read_journal(path) == JournalContent("call app:work", (a_result("a"), a_result("b")), None, ())
+
+    def test_duets_stand_beside_results(self, path: Path) -> None:
+        journal_of(path, "a")
+        whole = make_duet(slower_by(0.1), name="whole", metadata={"build": 5})
+        lost = with_side(make_duet(slower_by(0.1)), 2, "base", epoch_ns=(math.nan,) * 4, mean_ns=math.nan)
+        journal = Journal(path)
+        for record in (whole, lost):
+            journal.add_duet(record)
+        journal.close()
+        content = read_journal(path)
+        assert names_of(content) == ["a"]
+        assert content.notices == ()
+        assert content.duets[0] == whole
+        assert math.isnan(content.duets[1].pairs[2].base.mean_ns)
+        with path.open("ab") as file:
+            file.write(b'{"schema": "paceline/journal/1", "duet": {"name": 5}}\n')
+        (notice,) = read_journal(path).notices
+        assert "`$.name`" in notice
 
     @given(st.lists(results(), max_size=3))
     def test_whatever_is_added_is_read(
@@ -327,6 +347,22 @@ class TestSlices:
         journal.close()
         assert read_journal(path).unfinished is None
         assert list(path.parent.iterdir()) == [path]
+
+    def test_runs_at_once_have_one_each(self, path: Path) -> None:
+        journal = Journal(path)
+        for name, seen in (("a", 5), ("b", 6), ("a", 7), ("c", 8)):
+            journal.add_partial(a_slice(name, seen=seen))
+        journal.add(a_result("b"))
+        journal.add(a_result("short"))  # had none
+        content = read_journal(path)
+        assert names_of(content) == ["b", "short"]
+        assert content.unfinished is not None
+        found = [(each.metrics.test_name, each.metrics.iterations) for each in (content.unfinished, *content.beside)]
+        assert found == [("a", 7), ("c", 8)]
+        journal.add_partial(a_slice("d"))  # in the place of b's
+        assert len(read_journal(path).beside) == 2
+        journal.close(remove=True)
+        assert list(path.parent.iterdir()) == []
 
     def test_none_when_the_process_died_before_it_was_removed(self, path: Path) -> None:
         journal = Journal(path)

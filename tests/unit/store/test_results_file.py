@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.core.errors import FileFormatError, OutputError
@@ -21,6 +21,7 @@ from paceline.records.revision import Revision
 from paceline.records.run_record import Circumstances
 from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.store.codec import RESULTS_SCHEMA, encode_results, read_results, read_results_of, write_results
+from tests.examples import thorough
 from tests.fakes import MS, make_latency, make_record
 
 MACHINE = Fingerprint(cpu_model="a CPU", cpu_count=2)
@@ -170,19 +171,19 @@ class TestSomethingElse:
         refused(path, json.dumps(content).encode(), "comparison of 'checkout' cannot be read: .*missing")
 
     @given(st.binary(max_size=200))
-    @settings(max_examples=200)
+    @thorough(200)
     def test_arbitrary_bytes(self, tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
         refused(tmp_path_factory.getbasetemp() / "arbitrary.json", data)
 
     @given(st.data())
-    @settings(max_examples=300)
+    @thorough(300)
     def test_one_byte_changed(self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
         content = bytearray(small_results_file())
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
         read_or_refused(tmp_path_factory.getbasetemp() / "changed.json", bytes(content))
 
     @given(st.data())
-    @settings(max_examples=300)
+    @thorough(300)
     def test_one_value_changed(self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
         content = json.loads(small_results_file())
         parent, key = data.draw(st.sampled_from(list(places(content))))
@@ -190,7 +191,7 @@ class TestSomethingElse:
         read_or_refused(tmp_path_factory.getbasetemp() / "changed.json", json.dumps(content).encode())
 
     @given(st.data())
-    @settings(max_examples=100)
+    @thorough(100)
     def test_one_value_missing(self, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
         content = json.loads(small_results_file())
         parent, key = data.draw(st.sampled_from(list(places(content))))

@@ -97,9 +97,9 @@ class TestChildren:
         child.kill()
         child.wait()
         clock.advance(0.9)
-        assert [each.pid for each in probe._children.get(fresh=False)] == [child.pid]
+        assert child.pid in {each.pid for each in probe._children.get(fresh=False)}  # among whatever else there is
         clock.advance(0.2)
-        assert probe._children.get(fresh=False) == []
+        assert child.pid not in {each.pid for each in probe._children.get(fresh=False)}
 
     def test_one_that_ended_meanwhile_is_left_out(self, child: subprocess.Popen[bytes]) -> None:
         clock = ManualClock()

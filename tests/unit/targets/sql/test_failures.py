@@ -8,7 +8,7 @@ import psycopg
 import pymysql
 import pytest
 
-from paceline.core.errors import AttemptFailed
+from paceline.core.errors import AttemptFailed, AttemptTimedOut
 from paceline.records.error_log import ErrorLog
 from paceline.targets.sql.failures import failure, kind_of_error, message_of
 
@@ -22,7 +22,7 @@ from paceline.targets.sql.failures import failure, kind_of_error, message_of
         (psycopg.errors.AdminShutdown("x"), "lost connection"),
         (psycopg.errors.UniqueViolation("x"), "constraint violated"),
         (psycopg.errors.UndefinedTable("x"), "statement refused"),
-        (psycopg.errors.QueryCanceled("x"), "statement timeout"),
+        (psycopg.errors.QueryCanceled("x"), "timeout"),
         (psycopg.errors.ReadOnlySqlTransaction("x"), "read-only"),
         (psycopg.errors.DiskFull("x"), "database error"),
         (psycopg.OperationalError("the connection is closed"), "lost connection"),
@@ -32,6 +32,10 @@ from paceline.targets.sql.failures import failure, kind_of_error, message_of
         (asyncpg.exceptions.InterfaceError("connection is closed"), "lost connection"),
         (pymysql.err.OperationalError(1213, "Deadlock found"), "deadlock"),
         (pymysql.err.OperationalError(1205, "Lock wait timeout"), "lock timeout"),
+        (pymysql.err.OperationalError(1213, "Deadlock found", sqlstate="40001"), "deadlock"),
+        (pymysql.err.OperationalError(1205, "Lock wait timeout", sqlstate="HY000"), "lock timeout"),
+        (pymysql.err.OperationalError(1969, "max_statement_time exceeded", sqlstate="70100"), "timeout"),
+        (pymysql.err.OperationalError(1317, "Query execution was interrupted"), "statement cancelled"),
         (pymysql.err.OperationalError(2013, "Lost connection"), "lost connection"),
         (pymysql.err.InterfaceError(0, ""), "lost connection"),
         (pymysql.err.ProgrammingError(1146, "no table"), "statement refused"),
@@ -80,3 +84,8 @@ def test_a_failed_attempt_is_counted_by_its_kind_and_travels() -> None:
     log.add_exception(pickle.loads(pickle.dumps(failed)))
     (group,) = log.groups()
     assert (group.kind, group.message, group.traceback) == ("deadlock", "deadlock detected (40P01)", "")
+    late = pickle.loads(pickle.dumps(failure(psycopg.errors.QueryCanceled("too long"))))
+    assert isinstance(late, AttemptTimedOut)
+    log.add_exception(late)
+    assert log.timeouts == 1
+    assert {each.kind for each in log.groups()} == {"deadlock", "timeout"}
