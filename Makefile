@@ -12,7 +12,7 @@ demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
 
 # Several at once, as most of the functional tests wait for processes that they started; a file stays in one process.
-test: $(READY)  ## the whole test suite; ARGS='-n 0' for one process
+test: $(READY)  ## the whole test suite; ARGS='-n 0': one process, --hypothesis-profile=thorough: more examples
 	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
 check: $(READY)  ## formatting, lint, types, import contracts
@@ -51,8 +51,9 @@ bench-verdict: $(READY) $(PEERS)  ## verdicts next to pytest-benchmark, pyperf a
 quality: $(READY)  ## planted truth, simulated: false alarms, coverage, power of every verdict; ARGS=--keep stores the output
 	$(BIN)/python -m tests.quality $(ARGS)
 
-quality-real: $(READY)  ## the same with real duets on this machine, half an hour; the output is kept
+quality-real: $(READY)  ## the same with real duets and real queues on this machine, 40 minutes; the output is kept
 	$(BIN)/python -m tests.quality.real_duets $(ARGS) | tee tests/quality/results/real_duets.txt
+	$(BIN)/python -m tests.quality.real_queues | tee tests/quality/results/real_queues.txt
 
 mutants: $(READY)  ## a seeded sample of mutants of stats, records and judge against their tests
 	$(BIN)/python -m tests.quality.mutants
