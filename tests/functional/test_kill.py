@@ -1,4 +1,4 @@
-"""``kill -9`` at seeded points (50 in the profile ``thorough``) before, after and in the middle of calls that write.
+"""``kill -9`` at 50 seeded points between, before and in the middle of the calls that write.
 
 Each point: what was reported finished is in the journal, baseline and results file are old or new and load,
 and the next run, in the folder as it was left, goes on after the last whole result.
@@ -19,15 +19,13 @@ from queue import Queue
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from paceline.store.baselines import load_baseline
 from paceline.store.codec import read_results
 from paceline.store.journal import JournalContent, read_journal
-from tests.examples import THOROUGH
 from tests.functional.killable import NAMES
 
-POINTS = 50 * settings().max_examples // THOROUGH
+POINTS = 50
 SEED = 20261122
 AT_ONCE = 2
 MODES = ("before", "after", "middle")

@@ -62,7 +62,7 @@ class Effort:
 
 
 FULL = Effort(20_000, WORLDS, 400)
-FAST = Effort(2_000, (WORLDS[0], NOISY, WORLDS[-1]), 100)
+FAST = Effort(4_000, (WORLDS[0], NOISY, WORLDS[-1]), 100)
 
 
 def gates(rng: "np.random.Generator", effort: Effort) -> Iterator[Gate]:
