@@ -230,7 +230,8 @@ class _Seen:
 
     def _at(self, look: Look, rule: Rule, primary: Quantity, tails: _Tails) -> DuetResult:
         pairs = self.pairs[: look.pairs]
-        is_worse = median(self.values[: look.pairs]) > 0 if self.values else True
+        seen = self.values[: look.pairs]
+        is_worse = median(seen) > 0 if seen else True
         tail = (tails.worse if is_worse else tails.better) / look.parts
         planted = planted_change(self.record, pairs, tails.control / look.parts)
         first = change_in_pairs(pairs, primary, rule, tail, self.record.seed, gates=True)
