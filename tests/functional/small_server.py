@@ -1,7 +1,7 @@
 """A small HTTP server in a process of its own: answers 100 bytes; ``/slow`` late, ``/never`` not at all.
 
-``/work/N`` counts to N before it answers, ``/fails/N`` refuses every N-th time it is asked, ``/outage/N`` for half a
-second from the N-th time on.
+``/work/N`` counts to N before it answers, ``/fails/N`` refuses every N-th time it is asked, ``/outage/N/S`` for S
+seconds from the N-th time on.
 
 Prints its port, and ends with its standard input.
 """
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 BODY = b"x" * 100
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + BODY
 REFUSAL = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 100\r\n\r\n" + BODY
-OUTAGE_S = 0.5
 
 
 class SmallServer(asyncio.Protocol):
@@ -44,8 +43,9 @@ class SmallServer(asyncio.Protocol):
             elif path.startswith(b"/outage/"):
                 now_s = asyncio.get_running_loop().time()
                 SmallServer.asked += 1
-                if SmallServer.asked == int(path.removeprefix(b"/outage/")):
-                    SmallServer.out_until_s = now_s + OUTAGE_S
+                nth, length_s = path.removeprefix(b"/outage/").split(b"/")
+                if SmallServer.asked == int(nth):
+                    SmallServer.out_until_s = now_s + float(length_s)
                 self._answer(REFUSAL if now_s < SmallServer.out_until_s else ANSWER)
             elif path != b"/never":
                 self._answer()

@@ -176,7 +176,7 @@ class Once:
 
 def test_an_outage_of_one_window_is_a_doubt() -> None:
     with small_server() as base, small_server() as candidate:
-        asked = replace(plan(base, candidate + "/outage/20"), window_s=0.7)
+        asked = replace(plan(base, candidate + "/outage/20/0.5"), window_s=0.7)
         (record,) = run_services_duet(asked, SYSTEM_CLOCK, Once()).records
     assert "outage in 1 of 2 windows of the candidate" in record.doubts
     assert record.pairs[0].candidate.errors > record.pairs[0].base.errors == 0

@@ -76,7 +76,7 @@ async def idles(user):
     await asyncio.sleep(0.01)
 
 async def goes_out(user):
-    await user.client.get("/outage/30")
+    await user.client.get("/outage/30/1")
 
 async def lasts(user):
     await user.client.get("/")
@@ -155,7 +155,7 @@ def test_http_that_supports_no_verdict(tmp_path: Path, limit: str, code: int) ->
     """What is broken is broken, whatever else is in doubt."""
     with small_server() as url:  # it goes out once
         ended = paceline(
-            tmp_path, "http", f"{url}/outage/50", "-d", "2s", "-w", "0", "-c", "2", "-t", limit, "--no-probe"
+            tmp_path, "http", f"{url}/outage/50/1", "-d", "2s", "-w", "0", "-c", "2", "-t", limit, "--no-probe"
         )
     assert "[outage]" in ended.stdout
     assert ended.returncode == code, ended.stdout + ended.stderr

@@ -479,6 +479,11 @@ class TestLooks:
         assert result.pairs in {12, 24, 30}
         assert judge(make_duet(slower_by(0.0, 30, spread=12.0), looks=LOOKS)).pairs == 30
 
+    def test_a_look_before_the_first_pair_proves_nothing(self) -> None:
+        record = make_duet(slower_by(0.1, 20), appended=(0,))  # all pairs of the first run were discarded
+        assert judge(record).verdict is Verdict.REGRESSED
+        assert judge(replace(record, pairs=())).verdict is Verdict.INCONCLUSIVE
+
     def test_in_a_suite_the_level_is_divided_first(self) -> None:
         # Eleven of twelve slower: a third of 1 % is 0.0033 and allows it (0.0032), a third of 5 % / 30 does not.
         values = [value + jitter / 10 for value, jitter in zip([0.1] * 11 + [-0.01], JITTER, strict=False)]
