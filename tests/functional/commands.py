@@ -7,6 +7,7 @@ it needs: commands that are interrupted, piped or killed start anew, as every co
 One process that forks for each process of tests, started when it is first needed. It ends when nobody can ask any more.
 """
 
+import atexit
 import functools
 import gc
 import os
@@ -132,6 +133,7 @@ def _server() -> socket.socket:
         )
 
     assert process.wait() == 0
+    atexit.register(ours.close)
     return ours
 
 
