@@ -46,9 +46,9 @@ DEFAULT_HIGH = {Of.RATE: 100_000.0, Of.USERS: 1_000.0}
 DEFAULT_CONNECTIONS = 100
 _SHORTEST_BUDGET_S = 10.0
 _FIRST_WARMUP_S = 1.0  # a service that has just started is slow once
-# The generator's process is new in each probe: what it does once, such as importing numpy with its first fold (0.2 s
-# here), is done by then, and is not taken for its being late.
-_WARMUP_S = 0.3
+# The generator's process is new in each probe: its first requests are slower than those that follow. What it imports is
+# there before.
+_WARMUP_S = 0.1
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,9 @@ def main(descriptor: int) -> None:
             learned=lambda sample: pipe.send(Learned(sample)),
             ready=lambda: pipe.send(Ready()),
         )
+        # Needed when the first attempts are folded, with the window open: 0.2 s in which nothing would be sent.
+        import numpy as np  # noqa: F401
+
         # What was imported lives as long as the process: looking through it again would only stop the load.
         gc.collect()
         gc.freeze()

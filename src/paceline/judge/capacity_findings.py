@@ -7,7 +7,6 @@ from paceline.core.findings import Finding
 from paceline.core.units import counted, format_count, format_percent
 from paceline.judge.capacity_lines import LimitCrossing, margin_of, sound_probes, window_probes
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Of
-from paceline.stats.capacity import Fault
 
 _FIRM_BEYOND = 50.0  # samples beyond a percentile, for it to be more than chance
 # Beyond its limit, or within it by as much: at 1.25 short probes of a queue contradict each other in 5 to 13 % of
@@ -56,11 +55,10 @@ def _died(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Findin
 
 
 def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
-    pair = contradiction(record)
+    pair = contradiction(record, crossings)
     if pair is None:
         return
     broken, held = pair
-    del crossings
     yield Finding(
         code="not-monotone",
         seen=f"{load_text(record, broken.load)} clearly broke the limits and {load_text(record, held.load)} clearly "
@@ -72,11 +70,17 @@ def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) ->
     )
 
 
-def contradiction(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe] | None:
+def contradiction(
+    record: CapacityRecord, crossings: Sequence[LimitCrossing]
+) -> tuple[CapacityProbe, CapacityProbe] | None:
     """A probe that clearly broke, and one of a higher load that clearly held; None where there are none.
 
-    Noise alone does that just at the limit, where one in a few probes is on the wrong side.
+    Noise alone does that just at the limit, where one in a few probes is on the wrong side; where a limit jumps,
+    each of them is clear. There, what is known narrowly enough by six probes on either side is no contradiction.
     """
+    first = next(iter(crossings), None)
+    if first is not None and first.edge is not None and first.precision <= record.precision:
+        return None
     sound = sound_probes(record)
     broken = [probe for probe in sound if not probe.held and margin_of(record.limits, probe) < 1 / _CLEARLY]
     held = [probe for probe in sound if probe.held and margin_of(record.limits, probe) > _CLEARLY]
@@ -86,7 +90,7 @@ def contradiction(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe]
 
 def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.line is None or first.line.fault is Fault.NONE or record.ended is Ending.LOWEST:
+    if first is None or first.line is None or first.interval is not None or record.ended is Ending.LOWEST:
         return
     yield Finding(
         code="probes-scatter",
@@ -100,13 +104,13 @@ def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
 
 def _imprecise(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.line is None or not math.isfinite(first.line.precision):
+    if first is None or not math.isfinite(first.precision):
         return
-    if record.ended is not Ending.BUDGET or first.line.precision <= record.precision:
+    if record.ended is not Ending.BUDGET or first.precision <= record.precision:
         return
     yield Finding(
         code="capacity-imprecise",
-        seen=f"The time was over at an interval of +-{format_percent(first.line.precision)}; "
+        seen=f"The time was over at an interval of +-{format_percent(first.precision)}; "
         f"+-{format_percent(record.precision, 0)} was asked for.",
         why="It halves with four times the time.",
         advice="A longer --budget, or a limit on a lower percentile.",
@@ -133,7 +137,7 @@ def _few_samples(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> 
 
 def _no_line(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.limit.is_smooth or record.ended is Ending.LOWEST:
+    if first is None or first.limit.is_smooth or first.interval is not None or record.ended is Ending.LOWEST:
         return
     yield Finding(
         code="bracket-only",

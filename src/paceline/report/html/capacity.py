@@ -9,7 +9,7 @@ from paceline.judge.capacity import Answer, CapacityResult
 from paceline.judge.capacity_findings import load_text
 from paceline.judge.capacity_lines import scale_of
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Phase, SlaLimit
-from paceline.report.capacity_text import figure_text, place_drawn, sentence
+from paceline.report.capacity_text import figure_text, place_drawn, sentence, told_by
 from paceline.report.html.facts import Table
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 260, 70, 30, 12
@@ -86,6 +86,8 @@ def _view(result: CapacityResult) -> CapacityView:
         facts.append(("broke first", result.broke_first))
     if result.limited_by is not None:
         facts.append(("limited by", result.limited_by.value))
+    if told := told_by(result):
+        facts.append(("interval", told))
     facts.append(("search", f"{len(record.probes)} probes in {format_ms(1e3 * record.elapsed_s)}, seed {record.seed}"))
     return CapacityView(
         name=record.name,
