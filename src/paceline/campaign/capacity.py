@@ -15,7 +15,7 @@ from paceline.campaign.capacity_plan import Asked, Searched, SearchPlan, World
 from paceline.core.errors import MeasurementError
 from paceline.core.units import NS_PER_MS, NS_PER_S, format_count
 from paceline.judge.capacity_findings import load_text
-from paceline.judge.capacity_lines import LimitCrossing, crossings_of, edge_of, margin_of, window_probes
+from paceline.judge.capacity_lines import LimitCrossing, crossings_of, edge_of, edge_probes, margin_of, window_probes
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, LimitedBy, Of, Phase, SlaLimit
 from paceline.stats.capacity import Crossing, Fault, evenly
 from paceline.stats.edge import Edge
@@ -29,12 +29,14 @@ _MOST_LOCATING = 0.35  # of the budget: from then on only the window is worth it
 _KEPT_UP = 0.9  # of the arrivals answered: with less a service has shown the most it can do
 _MOST_ROUNDS = 8
 # After so many rounds more: a window as narrow as the line asks for shows whether it is one; what is noisy has been
-# looked at in a wider one.
-_ROUNDS_OF_NOISE = {Fault.JUMP: 1, Fault.NOISY: 2, Fault.RISING: 2}
+# looked at in wider ones, and for longer.
+_ROUNDS_OF_JUMPS, _ROUNDS_OF_NOISE = 1, 4
+_CLEAR_SCATTER = 1.0  # of limit / value; of the line in a window that fits, it falls by 1.25 from end to end
 _STEERING = frozenset({Fault.NONE, Fault.ELSEWHERE, Fault.JUMP})  # lines that say where to look next
 # Where the limit jumps: how far a window reaches to both sides, as a share of the load; how many probes at its ends
 # must agree; the share of the time left for a round.
-_EDGE_REACH, _EDGE_ENDS, _EDGE_SHARE, _MOST_EDGE_ROUNDS = 0.08, 2, 1 / 3, 20
+_EDGE_REACH, _EDGE_ENDS, _EDGE_SHARE, _MOST_EDGE_ROUNDS = 0.12, 2, 1 / 3, 20
+_MOST_REACH = 0.6
 _FEWEST_PROBES = 5  # of a round that is worth beginning
 # Arrivals of a probe: while locating, and in the window. 100 beyond the percentile; and of a low one enough for the
 # longest queues of a server at 90 % (some hundred services) to come and go several times.
@@ -216,8 +218,11 @@ class _Search:
         """Whether no line will be found, after round ``number``: only what held and what broke counts."""
         if found.line is None:
             return True
-        least = _ROUNDS_OF_NOISE.get(found.line.fault)
-        return least is not None and number >= least
+        if found.line.fault not in {Fault.JUMP, Fault.NOISY, Fault.RISING}:
+            return False
+        # Where the probes lie far from any line, each of them is clear: more of them are wanted, not longer ones.
+        is_clear = found.line.fault is Fault.JUMP or found.line.scatter > _CLEAR_SCATTER
+        return number >= (_ROUNDS_OF_JUMPS if is_clear else _ROUNDS_OF_NOISE)
 
     def _measure_edge(self, found: LimitCrossing) -> None:
         """Rounds around the load from which on the limit breaks, until their outcomes tell it narrowly enough.
@@ -233,7 +238,7 @@ class _Search:
             first = next(iter(crossings_of(record)), None)
             if first is not None and first.edge is not None and self._is_told(first.edge):
                 raise _Over(Ending.PRECISE)
-            by_load = sorted(window_probes(record), key=lambda probe: probe.load)
+            by_load = sorted(edge_probes(record), key=lambda probe: probe.load)
             lowest, highest = by_load[:_EDGE_ENDS], by_load[-_EDGE_ENDS:]
             is_low, is_high = any(not each.held for each in lowest), any(each.held for each in highest)
             if is_high and not is_low and highest[-1].load >= self._plan.high * (1 - _LEAST_UP):
@@ -243,7 +248,7 @@ class _Search:
             elif by_load:
                 centre = by_load[-1].load if is_high else by_load[0].load
             if is_low or is_high:
-                reach = min(reach * _WIDER, _MOST_DOWN)
+                reach = min(reach * _WIDER, _MOST_REACH)
         raise _Over(Ending.UNSTEADY)
 
     def _is_told(self, edge: Edge) -> bool:
@@ -301,7 +306,7 @@ class _Search:
         unsound = 0
         for load in loads:
             probe = self._probe(load, Phase.WINDOW, length_s)
-            unsound += probe.limited_by is not None
+            unsound += not probe.is_sound
             if unsound > _UNSOUND_SHARE * PROBES:
                 network = probe.limited_by is LimitedBy.NETWORK
                 raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)

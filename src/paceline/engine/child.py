@@ -85,6 +85,9 @@ def main(descriptor: int) -> None:
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.own_workers)
+        # Needed when the first attempts are folded, with the window open: 0.2 s in which nothing would be sent.
+        import numpy as np  # noqa: F401
+
         observation = Observation(
             SYSTEM_CLOCK,
             sampling=False,
@@ -92,9 +95,6 @@ def main(descriptor: int) -> None:
             learned=lambda sample: pipe.send(Learned(sample)),
             ready=lambda: pipe.send(Ready()),
         )
-        # Needed when the first attempts are folded, with the window open: 0.2 s in which nothing would be sent.
-        import numpy as np  # noqa: F401
-
         # What was imported lives as long as the process: looking through it again would only stop the load.
         gc.collect()
         gc.freeze()

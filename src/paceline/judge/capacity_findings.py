@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from paceline.core.findings import Finding
 from paceline.core.units import counted, format_count, format_percent
-from paceline.judge.capacity_lines import LimitCrossing, margin_of, sound_probes, window_probes
+from paceline.judge.capacity_lines import LimitCrossing, edge_probes, margin_of, sound_probes, window_probes
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Of
 
 _FIRM_BEYOND = 50.0  # samples beyond a percentile, for it to be more than chance
@@ -13,6 +13,7 @@ _FIRM_BEYOND = 50.0  # samples beyond a percentile, for it to be more than chanc
 # searches, at 2.5 in none of 240.
 _CLEARLY = 2.5
 _SPREAD_SHARE = 0.05
+_NEIGHBOURS = 4  # each way; by chance once in 256 where half of all probes break
 
 
 def findings_of(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
@@ -75,17 +76,26 @@ def contradiction(
 ) -> tuple[CapacityProbe, CapacityProbe] | None:
     """A probe that clearly broke, and one of a higher load that clearly held; None where there are none.
 
-    Noise alone does that just at the limit, where one in a few probes is on the wrong side; where a limit jumps,
-    each of them is clear. There, what is known narrowly enough by six probes on either side is no contradiction.
+    Noise alone does that just at the limit, where one in a few probes is on the wrong side. Where a limit jumps, each
+    of them is clear: several that broke, with several next above them that held, are no noise.
     """
     first = next(iter(crossings), None)
-    if first is not None and first.edge is not None and first.precision <= record.precision:
-        return None
+    if first is not None and first.edge is not None:
+        return _island(record)
     sound = sound_probes(record)
     broken = [probe for probe in sound if not probe.held and margin_of(record.limits, probe) < 1 / _CLEARLY]
     held = [probe for probe in sound if probe.held and margin_of(record.limits, probe) > _CLEARLY]
     pairs = [(low, high) for low in broken for high in held if high.load > low.load * (1 + _SPREAD_SHARE)]
     return pairs[0] if pairs else None
+
+
+def _island(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe] | None:
+    by_load = sorted(edge_probes(record), key=lambda probe: probe.load)
+    for place in range(_NEIGHBOURS, len(by_load) - _NEIGHBOURS + 1):
+        below, above = by_load[place - _NEIGHBOURS : place], by_load[place : place + _NEIGHBOURS]
+        if all(probe.held for probe in above) and not any(probe.held for probe in below):
+            return below[-1], above[0]
+    return None
 
 
 def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:

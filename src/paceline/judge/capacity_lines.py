@@ -96,7 +96,7 @@ def _crossing(record: CapacityRecord, place: int) -> LimitCrossing | None:
 
 def edge_of(record: CapacityRecord, place: int) -> Edge | None:
     """Where the limit number ``place`` changes over, by what held and broke in the window."""
-    seen = [(probe.load, probe.readings[place].held) for probe in window_probes(record) if probe.readings]
+    seen = [(probe.load, probe.readings[place].held) for probe in edge_probes(record) if probe.readings]
     return edge([load for load, _ in seen], [held for _, held in seen])
 
 
@@ -150,16 +150,23 @@ def sound_probes(record: CapacityRecord) -> list[CapacityProbe]:
 
 def window_probes(record: CapacityRecord) -> list[CapacityProbe]:
     """Those around the limit, of all rounds, that the generator had no part in."""
+    # Of those beside a generator in trouble, keeping the ones that held all the same would be a choice.
+    return [probe for probe in _in_window(record) if probe.limited_by is None]
+
+
+def edge_probes(record: CapacityRecord) -> list[CapacityProbe]:
+    """Those around the limit whose outcome counts: beside a generator in trouble what held did so all the same."""
+    return [probe for probe in _in_window(record) if probe.is_sound]
+
+
+def _in_window(record: CapacityRecord) -> list[CapacityProbe]:
     if record.window is None:
         return []
     low, high = record.window
     return [
         probe
         for probe in record.probes
-        # Of those beside a generator in trouble, keeping the ones that held all the same would be a choice.
-        if probe.phase is Phase.WINDOW
-        and probe.limited_by is None
-        and low * (1 - _BESIDE_WINDOW) <= probe.load <= high * (1 + _BESIDE_WINDOW)
+        if probe.phase is Phase.WINDOW and low * (1 - _BESIDE_WINDOW) <= probe.load <= high * (1 + _BESIDE_WINDOW)
     ]
 
 

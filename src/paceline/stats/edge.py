@@ -2,17 +2,23 @@
 
 At each moment a service has a load up to which it keeps its limits; it wanders, as machines have other work to do. A
 probe says on which side of that it lies. Of the median of it the interval is exact whatever the distribution: had the
-median been below ``m``, each of the six probes next above ``m`` would have held with a probability of less than one
-half, and all six with less than 1 / 64 (a sign test on nested loads; the set of all ``m`` that are not ruled out, made
-whole, is the interval). Loads are drawn up before it is seen what holds, in random order, so that what wanders slowly
-falls on all of them alike.
+median been below ``m``, each of the probes next above ``m`` would have held with a probability of less than one half,
+and seven of seven with less than 1 / 128. So that one odd probe among many does not spoil it, more of them may be wrong
+where more are looked at. The set of all ``m`` that are not ruled out, made whole, is the interval (sign tests on nested
+loads). Loads are chosen before it is seen what holds, in random order, so that what wanders slowly falls on all alike.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
-from paceline.stats.intervals import Interval
+from paceline.stats.intervals import Interval, binomial_tail
+
+# So many neighbours of whom at most so many are on the wrong side: by chance 1 / 128, 1 / 155 and 1 / 118.
+_RULES = ((7, 0), (14, 2), (22, 5))
+# All three of them may err, on either side: 95.4 %.
+_CONFIDENCE = 1 - 2 * sum(binomial_tail(wrong, count) for count, wrong in _RULES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,34 +46,36 @@ class Edge:
         return (self.interval.high - self.interval.low) / 2 / self.load if self.is_bounded else math.inf
 
 
-def edge(loads: Sequence[float], held: Sequence[bool], tail: float = 0.025) -> Edge | None:
+def edge(loads: Sequence[float], held: Sequence[bool]) -> Edge | None:
     """The load at which half of all probes break; None where all held, or none did.
 
     Args:
         loads: of the probes, above 0.
         held: whether each did.
-        tail: probability allowed beyond each end of the interval.
     """
     if len(loads) != len(held):
         raise ValueError(f"{len(loads)} loads and {len(held)} outcomes")
     if all(held) or not any(held):
         return None
     seen = sorted(zip(loads, held, strict=True))
-    run = math.ceil(-math.log2(tail))
-    low = _bound(seen, run)
-    high = _bound([(load, not kept) for load, kept in reversed(seen)], run)
-    interval = Interval(0.0 if low is None else low, math.inf if high is None else high, 1 - 2 * 0.5**run)
+    low = _bound(seen)
+    high = _bound([(load, not kept) for load, kept in reversed(seen)])
+    interval = Interval(0.0 if low is None else low, math.inf if high is None else high, _CONFIDENCE)
     place = _fewest_wrong(seen)
     return Edge(min(max(place, interval.low), interval.high), interval, len(seen))
 
 
-def _bound(seen: Sequence[tuple[float, bool]], run: int) -> float | None:
-    """The farthest load such that from every one up to it the ``run`` probes that follow agree; None without one."""
+def _bound(seen: Sequence[tuple[float, bool]]) -> float | None:
+    """The farthest load such that all up to it are ruled out by the probes that follow each; None without one."""
+    wrong_before = list(accumulate((not agrees for _, agrees in seen), initial=0))
     bound = None
-    for place in range(len(seen) - run + 1):
-        if not all(agrees for _, agrees in seen[place : place + run]):
+    for place, (load, _) in enumerate(seen):
+        if not any(
+            place + count <= len(seen) and wrong_before[place + count] - wrong_before[place] <= wrong
+            for count, wrong in _RULES
+        ):
             break
-        bound = seen[place][0]
+        bound = load
     return bound
 
 
