@@ -103,6 +103,8 @@ def test_where_nobody_listens() -> None:
         (("-t", "p(95)<1s", "--users", "--high", "2.5"), "whole numbers of users"),
         (("-t", "dropped<=0", "--users"), "only under an arrival rate"),
         (("-t", "p(95)<1s", "--scenario", "x"), "taken for a URL"),
+        (("-t", "p(95)>1s"), "latencies grow with the load"),
+        (("-t", "throughput>=20", "--low", "20"), "leave it out, or begin above it with --low"),
         (("-t", "p(95)<1s over 5s"), "as a whole: leave out 'over'"),
         (("-t", "p(95)<1s, abort"), "as a whole: leave out 'over'"),
         (("-t", "p(95){GET /}<1s"), "as a whole: leave out 'over'"),

@@ -196,8 +196,14 @@ class _Search:
         # Of two short probes; the window had better be too wide than miss the limit.
         steepness = min(max((above - below) / (broken.load - held.load) * centre, 1.0), _MOST_STEEPNESS_OF_TWO)
         size = _SCOUT_SIZE if self._possible_s(_SCOUT_SHARE) > _SHORTEST_LOCATING_S else 1.0
+        found: LimitCrossing | None = None
         for number in range(_MOST_ROUNDS):
-            self._round(size, centre, steepness)
+            length_s = self._window_s(size, centre, steepness)
+            if length_s is None:
+                if found is not None and found.interval is None:
+                    self._measure_edge(found)  # of which shorter probes say something, too
+                raise _Over(Ending.BUDGET)
+            self._round(centre, steepness, length_s)
             found = next(iter(crossings_of(self._record(Ending.BUDGET))), None)
             if found is not None and self._is_edge(found, number):
                 self._measure_edge(found)
@@ -216,7 +222,7 @@ class _Search:
     @staticmethod
     def _is_edge(found: LimitCrossing, number: int) -> bool:
         """Whether no line will be found, after round ``number``: only what held and what broke counts."""
-        if found.line is None:
+        if found.line is None or found.line.fault is Fault.FEW:
             return True
         if found.line.fault not in {Fault.JUMP, Fault.NOISY, Fault.RISING}:
             return False
@@ -296,9 +302,9 @@ class _Search:
             return line.load
         return centre
 
-    def _round(self, size: float, centre: float, steepness: float) -> None:
+    def _round(self, centre: float, steepness: float, length_s: float) -> None:
         low, high = self._window = self._reach(centre, steepness)
-        self._probed([self._whole(load) for load in evenly(low, high, PROBES)], self._window_s(size, centre, steepness))
+        self._probed([self._whole(load) for load in evenly(low, high, PROBES)], length_s)
 
     def _probed(self, loads: list[float], length_s: float) -> None:
         """Probes of a window, in random order."""
@@ -319,12 +325,8 @@ class _Search:
             low, high = min(low, max(centre - 2, 1.0)), min(max(high, centre + 2), self._plan.high)
         return max(low, min(self._plan.low, centre / 2)), max(high, low * (1 + _LEAST_UP))
 
-    def _window_s(self, size: float, centre: float, steepness: float) -> float:
-        """How long each probe of a round is.
-
-        Raises:
-            _Over: there is no time for a round that says anything.
-        """
+    def _window_s(self, size: float, centre: float, steepness: float) -> float | None:
+        """How long each probe of a round is; None where there is no time for one that says anything."""
         clusters = _CLUSTERS * min(steepness, _MOST_STEEPNESS) ** 2
         wanted = max(max(_WINDOW_BEYOND, clusters) / self._beyond, _WINDOW_LEAST) * size / self._rate_at(centre)
         share = _SCOUT_SHARE if size < 1 else _FIRST_ROUND_SHARE if size == 1 else _LATER_SHARE
@@ -332,7 +334,7 @@ class _Search:
             share = _LATER_SHARE  # there will be no other
         length_s = min(max(wanted, _SHORTEST_S), self._possible_s(share))
         if length_s < _SHORTEST_LOCATING_S or (size > 1 and length_s < _WORTH_IT * wanted):
-            raise _Over(Ending.BUDGET)
+            return None
         return length_s
 
     def _possible_s(self, share: float) -> float:

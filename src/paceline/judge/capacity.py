@@ -117,9 +117,7 @@ def _measured(
     record: CapacityRecord, crossings: tuple[LimitCrossing, ...], findings: tuple[Finding, ...]
 ) -> CapacityResult:
     first = crossings[0]
-    if (
-        contradiction(record, crossings) is not None
-    ):  # a line through that would be drawn through two different services
+    if contradiction(record) is not None:  # a line through that would be drawn through two different services
         between = bracket_of([(probe.load, probe.held) for probe in sound_probes(record)])
         return CapacityResult(
             record, Answer.BRACKET, between.low, between.low, between.high, LimitedBy.SERVER, first.limit.source,

@@ -12,6 +12,7 @@ _FIRM_BEYOND = 50.0  # samples beyond a percentile, for it to be more than chanc
 # Beyond its limit, or within it by as much: at 1.25 short probes of a queue contradict each other in 5 to 13 % of
 # searches, at 2.5 in none of 240.
 _CLEARLY = 2.5
+_FEW_ERRORS = 0.01
 _SPREAD_SHARE = 0.05
 _NEIGHBOURS = 4  # each way; by chance once in 256 where half of all probes break
 
@@ -55,8 +56,8 @@ def _died(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Findin
     )
 
 
-def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
-    pair = contradiction(record, crossings)
+def _not_monotone(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Finding]:
+    pair = contradiction(record)
     if pair is None:
         return
     broken, held = pair
@@ -71,16 +72,13 @@ def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) ->
     )
 
 
-def contradiction(
-    record: CapacityRecord, crossings: Sequence[LimitCrossing]
-) -> tuple[CapacityProbe, CapacityProbe] | None:
+def contradiction(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe] | None:
     """A probe that clearly broke, and one of a higher load that clearly held; None where there are none.
 
     Noise alone does that just at the limit, where one in a few probes is on the wrong side. Where a limit jumps, each
-    of them is clear: several that broke, with several next above them that held, are no noise.
+    of them is clear: in a window, several that broke with several next above them that held are no noise.
     """
-    first = next(iter(crossings), None)
-    if first is not None and first.edge is not None:
+    if len(edge_probes(record)) >= 2 * _NEIGHBOURS:
         return _island(record)
     sound = sound_probes(record)
     broken = [probe for probe in sound if not probe.held and margin_of(record.limits, probe) < 1 / _CLEARLY]
@@ -157,9 +155,27 @@ def _no_line(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
     )
 
 
+def _unjudged_errors(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Finding]:
+    if any(limit.unit == "share" and limit.sign in {"<", "<="} for limit in record.limits):
+        return
+    failing = [probe for probe in record.probes if probe.held and probe.failed_share > _FEW_ERRORS]
+    if not failing:
+        return
+    worst = max(failing, key=lambda probe: probe.failed_share)
+    yield Finding(
+        code="errors-unjudged",
+        seen=f"{format_percent(worst.failed_share)} of the attempts failed at {load_text(record, worst.load)}, which "
+        "kept every limit.",
+        why="No limit is on the errors: a service that refuses what is too much for it answers the rest in time.",
+        advice="-t 'error_rate<1%' beside the limits on the latency.",
+        serious=True,
+    )
+
+
 _CHECKS: tuple[Callable[[CapacityRecord, Sequence[LimitCrossing]], Iterator[Finding]], ...] = (
     _generator,
     _died,
+    _unjudged_errors,
     _not_monotone,
     _scatter,
     _imprecise,

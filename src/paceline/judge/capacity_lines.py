@@ -187,8 +187,9 @@ def margin_of(limits: Sequence[SlaLimit], probe: CapacityProbe) -> float:
     """How often the worst figure fits into its limit; 0 where something broke that is no matter of degree."""
     margins = [math.inf if probe.readings else 0.0]
     for limit, reading in zip(limits, probe.readings, strict=False):
-        if limit.is_smooth and reading.value is not None and reading.value > 0:
-            margins.append(limit.bound / reading.value)
+        fits = limit.bound / reading.value if limit.is_smooth and reading.value else 0.0
+        if fits and (reading.held or fits <= 1):
+            margins.append(fits)
         elif not reading.held:
             margins.append(0.0)
     return min(margins)

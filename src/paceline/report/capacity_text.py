@@ -47,7 +47,8 @@ def sentence(result: CapacityResult) -> str:
         record.arrivals, ", who wait for their answers"
     )
     if result.answer is Answer.BROKEN:
-        return f"Not even {load_text(record, record.low)}{how}, {kept} {keeps}."
+        why = f": {record.why}" if record.why else ""
+        return f"Not even {load_text(record, record.low)}{how}, {kept} {keeps}{why}."
     if result.capacity is None and result.high is None:
         return f"Nothing is known of the load that keeps {keeps}: {_ENDINGS[record.ended]}."
     load, low, high = (

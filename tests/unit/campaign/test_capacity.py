@@ -285,3 +285,15 @@ def test_an_abrupt_edge_lies_in_the_answer() -> None:
     assert result.low is not None
     assert result.high is not None
     assert result.low <= 333 <= result.high * 1.0001
+
+
+def test_errors_that_nobody_limits_are_told() -> None:
+    world = world_of(steady(lambda _: 1.0), LIMITS, errors=lambda load: 0.3 if load > 100 else 0.0)
+    result = judged(search(plan(LIMITS, high=200.0), world))
+    (finding,) = result.findings
+    assert (finding.code, finding.serious) == ("errors-unjudged", True)
+    assert "30.0 % of the attempts failed at 160/s" in finding.seen
+    limited = judged(
+        search(plan((*LIMITS, ERROR_LIMIT), high=80.0), world_of(steady(lambda _: 1.0), (*LIMITS, ERROR_LIMIT)))
+    )
+    assert not limited.findings

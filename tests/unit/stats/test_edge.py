@@ -63,7 +63,7 @@ def test_the_order_of_the_probes_does_not_matter_and_the_estimate_lies_in_its_in
 ) -> None:
     first = edge([float(load) for load, _ in seen], [held for _, held in seen])
     again = list(seen)
-    shuffled.shuffle(again)  # type: ignore[arg-type]  # Python's own Random has it as well
+    shuffled.shuffle(again)
     assert edge([float(load) for load, _ in again], [held for _, held in again]) == first
     if first is not None:
         assert first.interval.low <= first.load <= first.interval.high
