@@ -64,7 +64,10 @@ def sentence(result: CapacityResult) -> str:
         return f"At least {load}{how}, {kept} {keeps}: {why}."
     if result.confidence is not None:
         sure = format_percent(result.confidence, 0)
-        return f"{load} is the highest load{how}, that keeps {keeps} ({sure} interval {low} to {high})."
+        is_highest = f"{load} is the highest load{how}, that keeps"
+        if record.of is Of.USERS:
+            is_highest = f"{load}{how}, are the most that keep"
+        return f"{is_highest} {keeps} ({sure} interval {low} to {high})."
     ends = f"{low or 'nothing'} and {high or 'any'}"
     return f"The highest load{how}, that keeps {keeps} lies between {ends}, which were tried."
 
@@ -133,7 +136,7 @@ def picture(result: CapacityResult) -> Iterator[str]:
         for probe in record.probes
         if probe.readings and (value := probe.readings[place].value) is not None and value > 0 and _is_drawn(probe)
     ]
-    if len(points) < 2:  # noqa: PLR2004  # nothing to see
+    if len({probe.load for probe, _ in points}) < 2:  # noqa: PLR2004  # nothing to see
         return
     canvas = _Canvas(record, limit, points)
     canvas.rule(limit.bound)
