@@ -99,10 +99,12 @@ def world_of(
         lasts_s = asked.settle_s + asked.length_s
         time.pass_by(lasts_s)
         took_ms = responses(asked.load, max(round(asked.load * lasts_s), 2 * _PARTS)) * _MS_PER_S
-        judged, failed = took_ms[round(len(took_ms) * asked.settle_s / lasts_s) :], errors(asked.load)
+        answered = 1 - (failed := errors(asked.load))
+        ends_s = lasts_s + float(took_ms[-1]) / _MS_PER_S  # one that has fallen behind answers on
+        judged = took_ms[round(len(took_ms) * asked.settle_s / lasts_s) :]
         probe = CapacityProbe(
             asked.load, asked.phase, 0.0, asked.length_s, asked.settle_s, 0.0,
-            delivered_per_s=asked.load * (1 - failed), attempts=len(judged), failed_share=failed,
+            delivered_per_s=asked.load * answered * lasts_s / ends_s, attempts=len(judged), failed_share=failed,
             readings=tuple(reading(limit, judged, failed) for limit in limits),
         )  # fmt: skip
         return changed(asked, probe, time)

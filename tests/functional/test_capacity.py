@@ -1,6 +1,9 @@
 """``paceline capacity`` on a real service: every way out, and what is written on the way."""
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from paceline.records.capacity import Ending
 from paceline.store.capacities import read_capacities
 from tests.functional.queue_server import QueueServer, queue_server
 from tests.queues import m_d_1
+from tests.waiting import DEADLINE_S, wait_for
 
 SERVICE = m_d_1(0.5)
 JUNIT = xmlschema.XMLSchema(Path(__file__).parents[1] / "data" / "junit.xsd")
@@ -99,6 +103,8 @@ def test_where_nobody_listens() -> None:
         (("-t", "p(95)<1s", "--users", "--high", "2.5"), "whole numbers of users"),
         (("-t", "dropped<=0", "--users"), "only under an arrival rate"),
         (("-t", "p(95)<1s", "--scenario", "x"), "taken for a URL"),
+        (("-t", "p(95)>1s"), "latencies grow with the load"),
+        (("-t", "throughput>=20", "--low", "20"), "leave it out, or begin above it with --low"),
         (("-t", "p(95)<1s over 5s"), "as a whole: leave out 'over'"),
         (("-t", "p(95)<1s, abort"), "as a whole: leave out 'over'"),
         (("-t", "p(95){GET /}<1s"), "as a whole: leave out 'over'"),
@@ -125,3 +131,51 @@ def test_a_scenario_of_a_file(server: QueueServer, file: str) -> None:
     ended = capacity(file, "--low", "10", "--high", "20", "--budget", "30s")
     assert (ended.exception, ended.return_value) == (None, ExitCode.HELD)
     assert "At least 20/s" in " ".join(ended.stdout.split())
+
+
+def test_an_interrupt_in_mid_search_leaves_what_is_known_and_a_kill_its_journal(
+    server: QueueServer, tmp_path: Path
+) -> None:
+    words = [server.url(SERVICE), "-t", "p(95)<5s", "--low", "20", "--high", "400", "--budget", "60s", "--seed", "3"]
+    outputs = ["--json", "out.json", "--html", "out.html", "--junit", "out.xml"]
+    interrupted, killed = (
+        subprocess.Popen(
+            [sys.executable, "-m", "paceline.cli.main", "capacity", *words, *files],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for files in (outputs, ())
+    )
+    seen = {process.pid: journal_of(process) for process in (interrupted, killed)}
+    killed.kill()
+    interrupted.send_signal(signal.SIGINT)
+    out, err = interrupted.communicate(timeout=DEADLINE_S)
+    assert interrupted.returncode == ExitCode.INTERRUPTED, err
+    assert "interrupted" in out
+    (record,) = read_capacities(tmp_path / "out.json") or ()
+    assert record.ended is Ending.INTERRUPTED
+    assert [probe.load for probe in record.probes][:2] == [20.0, 40.0]
+    assert not seen[interrupted.pid].exists()
+    assert (tmp_path / "out.html").stat().st_size > 1_000
+    JUNIT.validate(str(tmp_path / "out.xml"))
+
+    killed.communicate(timeout=DEADLINE_S)
+    (record,) = read_capacities(seen[killed.pid]) or ()
+    assert record.ended is Ending.INTERRUPTED
+    shown = CliRunner().invoke(cli, ["report", str(seen[killed.pid])], standalone_mode=False)
+    assert "At least" in shown.stdout
+
+
+def journal_of(process: "subprocess.Popen[str]") -> Path:
+    """The journal of a search, once two probes are in it."""
+    found: list[Path] = []
+
+    def has_two_probes() -> bool:
+        found[:] = Path(".paceline").glob(f"capacity-*-{process.pid}.json")
+        records = read_capacities(found[0]) or () if found else ()
+        return any(len(record.probes) > 1 for record in records)
+
+    wait_for(has_two_probes)
+    return found[0]

@@ -13,18 +13,30 @@ from dataclasses import replace
 
 from paceline.campaign.capacity_plan import Asked, Searched, SearchPlan, World
 from paceline.core.errors import MeasurementError
-from paceline.core.units import format_count
+from paceline.core.units import NS_PER_MS, NS_PER_S, format_count
 from paceline.judge.capacity_findings import load_text
-from paceline.judge.capacity_lines import LimitCrossing, crossings_of, margin_of, window_probes
-from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, LimitedBy, Of, Phase
+from paceline.judge.capacity_lines import LimitCrossing, crossings_of, edge_of, edge_probes, margin_of, window_probes
+from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, LimitedBy, Of, Phase, SlaLimit
 from paceline.stats.capacity import Crossing, Fault, evenly
+from paceline.stats.edge import Edge
 
 PROBES = 7  # a round
 SETTLE_SHARE = 0.2  # of a probe, before it: a queue begins empty, and takes its time to be what it is at that load
 _FACTOR = 2.0  # of doubling; twice the capacity leaves a queue no longer than the probe
 _NARROW = 1.2  # bracket from which the window is near enough
 _MOST_NARROWING = 6
+_MOST_LOCATING = 0.35  # of the budget: from then on only the window is worth its time
+_KEPT_UP = 0.9  # of the arrivals answered: with less a service has shown the most it can do
 _MOST_ROUNDS = 8
+# After so many rounds more: a window as narrow as the line asks for shows whether it is one; what is noisy has been
+# looked at in wider ones, and for longer.
+_ROUNDS_OF_JUMPS, _ROUNDS_OF_NOISE = 1, 4
+_CLEAR_SCATTER = 1.0  # of limit / value; of the line in a window that fits, it falls by 1.25 from end to end
+_STEERING = frozenset({Fault.NONE, Fault.ELSEWHERE, Fault.JUMP})  # lines that say where to look next
+# Where the limit jumps: how far a window reaches to both sides, as a share of the load; how many probes at its ends
+# must agree; the share of the time left for a round.
+_EDGE_REACH, _EDGE_ENDS, _EDGE_SHARE, _MOST_EDGE_ROUNDS = 0.12, 2, 1 / 3, 20
+_MOST_REACH = 0.6
 _FEWEST_PROBES = 5  # of a round that is worth beginning
 # Arrivals of a probe: while locating, and in the window. 100 beyond the percentile; and of a low one enough for the
 # longest queues of a server at 90 % (some hundred services) to come and go several times.
@@ -34,7 +46,7 @@ _WINDOW_BEYOND, _WINDOW_LEAST = 100.0, 5_000.0
 # A line that falls b times as fast as the load grows is that of a queue at the utilisation b / (1 + b). Its long waits
 # come in clusters: once above a high level, an M/M/1 queue stays there for some b**2 arrivals (an overshoot of
 # 1 / (mu - lambda), worked off at 1 - rho). So many clusters make a percentile, and so many arrivals a cluster.
-_CLUSTERS, _MOST_STEEPNESS = 6.0, 30.0
+_CLUSTERS, _MOST_STEEPNESS = 6.0, 12.0
 _SHORTEST_LOCATING_S, _SHORTEST_S = 1.0, 2.0
 _LOCATING_SHARE = 1 / 60  # of the budget, at most, for one probe
 _SCOUT_SIZE = 0.3  # of a round's probes: the first one finds the window's place and width
@@ -51,11 +63,13 @@ _REACH_DOWN, _REACH_UP = 1.0, 0.25
 _MOST_DOWN, _MOST_UP = 0.32, 0.08
 _LEAST_DOWN, _LEAST_UP = 0.04, 0.01
 _SECOND_LOOK = 5.0  # times as long as the first
+_SECOND_SHARE = 1 / 30  # of the budget, at most, for that: a hiccup of the machine breaks many a probe
 _HOPELESS = 3.0  # times its limit: no second look is needed
 _DEAD_SHARE = 0.5  # of attempts that fail: a service that may be gone
 _RECOVERY_PAUSES_S = (1.0, 2.0, 4.0)
 _COOL_DOWN_S, _COOL_DOWN_BROKEN_S = 0.2, 1.0
-_UNSOUND_SHARE = 1 / 3
+_UNSOUND_SHARE = 1 / 2  # of a round
+_CHANCES = 3  # what else the machine does comes and goes
 
 
 def search(plan: SearchPlan, world: World) -> Searched:
@@ -122,6 +136,8 @@ class _Search:
             held, broken = self._both()
             if broken.load <= held.load * _NARROW or (self._plan.of is Of.USERS and broken.load - held.load <= 1):
                 return
+            if self._left_s() < (1 - _MOST_LOCATING) * self._plan.budget_s:
+                return
             probe = self._looked_at(self._whole(self._between(held, broken)))
             if probe.held:
                 self._held = probe
@@ -140,12 +156,14 @@ class _Search:
         is_firm = probe.attempts * self._beyond >= _FIRM_BEYOND or not probe.readings
         if probe.held or (is_firm and margin_of(self._plan.limits, probe) < 1 / _HOPELESS):
             return probe
-        return self._sound(load, _SECOND_LOOK * length_s)
+        return self._sound(load, max(min(_SECOND_LOOK * length_s, _SECOND_SHARE * self._plan.budget_s), length_s))
 
     def _sound(self, load: float, length_s: float) -> CapacityProbe:
-        """A probe that says something about the server: a generator in trouble gets a second chance."""
+        """A probe that says something about the server: a generator in trouble gets further chances."""
         probe = self._probe(load, Phase.LOCATING, length_s)
-        if not probe.is_sound:
+        for _ in range(_CHANCES - 1):
+            if probe.is_sound:
+                break
             probe = self._probe(load, Phase.LOCATING, length_s)
         if not probe.is_sound:
             network = probe.limited_by is LimitedBy.NETWORK
@@ -157,13 +175,16 @@ class _Search:
         return max(min(wanted, _LOCATING_SHARE * self._plan.budget_s), _SHORTEST_LOCATING_S)
 
     def _between(self, held: CapacityProbe, broken: CapacityProbe) -> float:
-        """Where the line between the two passes the limit; well inside, as neither is to be trusted that far."""
+        """Where the limit is passed between the two; well inside, as neither is to be trusted that far."""
         above, below = margin_of(self._plan.limits, held) - 1, margin_of(self._plan.limits, broken) - 1
         ratio = broken.load / held.load
-        if below <= -1 or not math.isfinite(above):
-            return float(held.load * math.sqrt(ratio))
-        place = held.load + (broken.load - held.load) * max(above, 0.0) / (max(above, 0.0) - below)
-        return min(max(place, held.load * float(ratio**0.2)), held.load * float(ratio**0.8))
+        place = held.load * math.sqrt(ratio)
+        is_edge = above > _HOPELESS and below < 1 / _HOPELESS - 1  # it breaks at once: no line leads there
+        if below > -1 and math.isfinite(above) and not is_edge:
+            place = held.load + (broken.load - held.load) * max(above, 0.0) / (max(above, 0.0) - below)
+        elif self._plan.of is Of.RATE and 0 < broken.delivered_per_s < _KEPT_UP * broken.load:
+            place = broken.delivered_per_s
+        return float(min(max(place, held.load * ratio**0.2), held.load * ratio**0.8))
 
     # The window.
 
@@ -175,13 +196,19 @@ class _Search:
         # Of two short probes; the window had better be too wide than miss the limit.
         steepness = min(max((above - below) / (broken.load - held.load) * centre, 1.0), _MOST_STEEPNESS_OF_TWO)
         size = _SCOUT_SIZE if self._possible_s(_SCOUT_SHARE) > _SHORTEST_LOCATING_S else 1.0
+        found: LimitCrossing | None = None
         for number in range(_MOST_ROUNDS):
-            self._round(size, centre, steepness)
+            length_s = self._window_s(size, centre, steepness)
+            if length_s is None:
+                if found is not None and found.interval is None:
+                    self._measure_edge(found)  # of which shorter probes say something, too
+                raise _Over(Ending.BUDGET)
+            self._round(centre, steepness, length_s)
             found = next(iter(crossings_of(self._record(Ending.BUDGET))), None)
-            if found is not None and not found.limit.is_smooth:
-                raise _Over(Ending.PRECISE)
+            if found is not None and self._is_edge(found, number):
+                self._measure_edge(found)
             is_centred = False
-            if found is not None and found.line is not None and found.is_fitted:
+            if found is not None and found.line is not None and found.line.fault in _STEERING:
                 is_centred = self._is_centred(found.line)
                 if number and is_centred and found.line.precision <= self._plan.precision:
                     raise _Over(Ending.PRECISE)
@@ -191,6 +218,67 @@ class _Search:
             # The window may have to move after the first full round; from then on more is only learnt from longer ones.
             size = 2 * size if size > 1 or (size == 1 and is_centred) else 1.0 if size < 1 else _AGAIN
         raise _Over(Ending.UNSTEADY)
+
+    @staticmethod
+    def _is_edge(found: LimitCrossing, number: int) -> bool:
+        """Whether no line will be found, after round ``number``: only what held and what broke counts."""
+        if found.line is None or found.line.fault is Fault.FEW:
+            return True
+        if found.line.fault not in {Fault.JUMP, Fault.NOISY, Fault.RISING}:
+            return False
+        # Where the probes lie far from any line, each of them is clear: more of them are wanted, not longer ones.
+        is_clear = found.line.fault is Fault.JUMP or found.line.scatter > _CLEAR_SCATTER
+        return number >= (_ROUNDS_OF_JUMPS if is_clear else _ROUNDS_OF_NOISE)
+
+    def _measure_edge(self, found: LimitCrossing) -> None:
+        """Rounds around the load from which on the limit breaks, until their outcomes tell it narrowly enough.
+
+        Raises:
+            _Over: always: that is its end.
+        """
+        reach, place = _EDGE_REACH, self._plan.limits.index(found.limit)
+        centre = found.load or self._both()[1].load
+        for _ in range(_MOST_EDGE_ROUNDS):
+            self._edge_round(centre, reach, self._edge_s(found.limit, centre))
+            record = self._record(Ending.BUDGET)
+            first = next(iter(crossings_of(record)), None)
+            if first is not None and first.edge is not None and self._is_told(first.edge):
+                raise _Over(Ending.PRECISE)
+            by_load = sorted(edge_probes(record), key=lambda probe: probe.load)
+            lowest, highest = by_load[:_EDGE_ENDS], by_load[-_EDGE_ENDS:]
+            is_low, is_high = any(not each.held for each in lowest), any(each.held for each in highest)
+            if is_high and not is_low and highest[-1].load >= self._plan.high * (1 - _LEAST_UP):
+                raise _Over(Ending.BOUND)
+            if (seen := edge_of(record, place)) is not None:
+                centre = seen.load
+            elif by_load:
+                centre = by_load[-1].load if is_high else by_load[0].load
+            if is_low or is_high:
+                reach = min(reach * _WIDER, _MOST_REACH)
+        raise _Over(Ending.UNSTEADY)
+
+    def _is_told(self, edge: Edge) -> bool:
+        """Whether it is as narrow as was asked for; of users nothing lies between neighbours."""
+        is_next = self._plan.of is Of.USERS and edge.interval.high - edge.interval.low <= 1
+        return is_next or edge.precision <= self._plan.precision
+
+    def _edge_round(self, centre: float, reach: float, length_s: float) -> None:
+        low, high = max(centre * (1 - reach), self._plan.low / 2), min(centre * (1 + reach), self._plan.high)
+        if self._plan.of is Of.USERS:
+            low, high = min(low, max(centre - _EDGE_ENDS, 1.0)), min(max(high, centre + _EDGE_ENDS), self._plan.high)
+        self._window = (low, high)
+        # Between those of the rounds before: outcomes of six neighbours are what bounds it.
+        shift = self._random.random()
+        step = (high - low) / PROBES
+        self._probed([self._whole(low + (number + shift) * step) for number in range(PROBES)], length_s)
+
+    def _edge_s(self, limit: SlaLimit, centre: float) -> float:
+        """How long each probe is: so long that what is too much by the precision asked for breaks the limit."""
+        wanted = max(_WINDOW_BEYOND / self._beyond, _WINDOW_LEAST) / self._rate_at(centre)
+        if limit.unit == "ms":
+            # Of what comes too much, a share of the time is waited by those that come last, half of it by most.
+            wanted = max(wanted, 2 * limit.bound * NS_PER_MS / NS_PER_S / self._plan.precision)
+        return max(min(wanted, self._possible_s(_EDGE_SHARE)), _SHORTEST_S)
 
     def _is_centred(self, line: Crossing) -> bool:
         """Whether the window is the one that this line asks for: beyond it there may be no line."""
@@ -214,15 +302,17 @@ class _Search:
             return line.load
         return centre
 
-    def _round(self, size: float, centre: float, steepness: float) -> None:
+    def _round(self, centre: float, steepness: float, length_s: float) -> None:
         low, high = self._window = self._reach(centre, steepness)
-        loads = [self._whole(load) for load in evenly(low, high, PROBES)]
+        self._probed([self._whole(load) for load in evenly(low, high, PROBES)], length_s)
+
+    def _probed(self, loads: list[float], length_s: float) -> None:
+        """Probes of a window, in random order."""
         self._random.shuffle(loads)
-        length_s = self._window_s(size, centre, steepness)
         unsound = 0
         for load in loads:
             probe = self._probe(load, Phase.WINDOW, length_s)
-            unsound += probe.limited_by is not None
+            unsound += not probe.is_sound
             if unsound > _UNSOUND_SHARE * PROBES:
                 network = probe.limited_by is LimitedBy.NETWORK
                 raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
@@ -235,12 +325,8 @@ class _Search:
             low, high = min(low, max(centre - 2, 1.0)), min(max(high, centre + 2), self._plan.high)
         return max(low, min(self._plan.low, centre / 2)), max(high, low * (1 + _LEAST_UP))
 
-    def _window_s(self, size: float, centre: float, steepness: float) -> float:
-        """How long each probe of a round is.
-
-        Raises:
-            _Over: there is no time for a round that says anything.
-        """
+    def _window_s(self, size: float, centre: float, steepness: float) -> float | None:
+        """How long each probe of a round is; None where there is no time for one that says anything."""
         clusters = _CLUSTERS * min(steepness, _MOST_STEEPNESS) ** 2
         wanted = max(max(_WINDOW_BEYOND, clusters) / self._beyond, _WINDOW_LEAST) * size / self._rate_at(centre)
         share = _SCOUT_SHARE if size < 1 else _FIRST_ROUND_SHARE if size == 1 else _LATER_SHARE
@@ -248,7 +334,7 @@ class _Search:
             share = _LATER_SHARE  # there will be no other
         length_s = min(max(wanted, _SHORTEST_S), self._possible_s(share))
         if length_s < _SHORTEST_LOCATING_S or (size > 1 and length_s < _WORTH_IT * wanted):
-            raise _Over(Ending.BUDGET)
+            return None
         return length_s
 
     def _possible_s(self, share: float) -> float:

@@ -18,6 +18,7 @@ from paceline.engine import runs
 from paceline.engine.request import Observer, checked_name
 from paceline.judge.capacity_findings import load_text
 from paceline.judge.capacity_probe import Stretch, probe_of, sla_limits
+from paceline.judge.limits import METRICS, Limit
 from paceline.judge.thresholds import PerformanceThreshold, checked_threshold
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Of
 from paceline.records.run_record import RunRecord
@@ -46,9 +47,9 @@ DEFAULT_HIGH = {Of.RATE: 100_000.0, Of.USERS: 1_000.0}
 DEFAULT_CONNECTIONS = 100
 _SHORTEST_BUDGET_S = 10.0
 _FIRST_WARMUP_S = 1.0  # a service that has just started is slow once
-# The generator's process is new in each probe: what it does once, such as importing numpy with its first fold (0.2 s
-# here), is done by then, and is not taken for its being late.
-_WARMUP_S = 0.3
+# The generator's process is new in each probe: its first requests are slower than those that follow. What it imports is
+# there before.
+_WARMUP_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,7 @@ class CapacityPlan:
                 "command line -t 'p(99)<200'"
             )
         for limit in checked.limits():
-            if limit.window_s is not None or limit.ends or limit.part is not None:
-                raise ConfigurationError(
-                    f"threshold {limit.source!r}: a search holds each of its probes against its limits as a whole: "
-                    "leave out 'over', 'abort' and names in braces"
-                )
+            self._check_limit(limit)
         checked.check_measurable(batched=False, open_loop=self.of is Of.RATE)
         if self.arrivals not in {POISSON, CONSTANT}:
             raise ConfigurationError(f"arrivals must be 'poisson' or 'constant', not {self.arrivals!r}")
@@ -119,6 +116,24 @@ class CapacityPlan:
             raise ConfigurationError(f"precision must be a share between 0 and 1, not {self.precision!r}")
         if self.seed is not None:
             whole_number("seed", self.seed, at_least=0, at_most=MOST_SEED)
+
+    def _check_limit(self, limit: Limit) -> None:
+        if limit.window_s is not None or limit.ends or limit.part is not None:
+            raise ConfigurationError(
+                f"threshold {limit.source!r}: a search holds each of its probes against its limits as a whole: "
+                "leave out 'over', 'abort' and names in braces"
+            )
+        if limit.metric.unit == "ms" and limit.sign not in {"<", "<="}:
+            raise ConfigurationError(
+                f"threshold {limit.source!r}: latencies grow with the load, so that no highest load keeps them above a "
+                "bound: write < or <="
+            )
+        low, _ = self.bounds
+        if limit.metric is METRICS["throughput"] and self.of is Of.RATE and limit.bound >= low:
+            raise ConfigurationError(
+                f"threshold {limit.source!r}: the lowest load that is tried, {low:g}/s, can never keep it: no more is "
+                "answered than is sent: leave it out, or begin above it with --low (low=)"
+            )
 
     @property
     def bounds(self) -> tuple[float, float]:

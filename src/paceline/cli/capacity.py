@@ -156,14 +156,15 @@ def command(
         finally:
             progress.clear(interrupted=not framework.capacities)
         result = judge_capacity(framework.capacities[0])
+        # Shown before it is written: what took minutes to find out is not to be lost for a full disk.
+        if files.takes_stdout:
+            show(encoded(result))
+        elif not quiet:
+            with page(report_width()):
+                text = render_capacities([result])
+            show_report(text, no_color=no_color)
         files.write(result)
         is_saved = True
     finally:
         journal.close(remove=is_saved)
-    if files.takes_stdout:
-        show(encoded(result))
-    elif not quiet:
-        with page(report_width()):
-            text = render_capacities([result])
-        show_report(text, no_color=no_color)
     return exit_code_of_capacity(result, strict=search.strict)

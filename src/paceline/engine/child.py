@@ -85,6 +85,9 @@ def main(descriptor: int) -> None:
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.own_workers)
+        # Needed when the first attempts are folded, with the window open: 0.2 s in which nothing would be sent.
+        import numpy as np  # noqa: F401
+
         observation = Observation(
             SYSTEM_CLOCK,
             sampling=False,

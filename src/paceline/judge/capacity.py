@@ -53,6 +53,12 @@ class CapacityResult:
         return self.capacity if self.record.of is Of.RATE else None
 
     @property
+    def confidence(self) -> float | None:
+        """Of the interval, as reached, in [0, 1]; None where there is none."""
+        interval = self.crossings[0].interval if self.answer is Answer.INTERVAL else None
+        return None if interval is None else interval.confidence
+
+    @property
     def capacity_ci_low(self) -> float | None:
         """Lower end of the interval, in the unit of ``capacity``; None where there is none."""
         return self.low
@@ -122,7 +128,7 @@ def _measured(
     lows, highs = [low for low, _ in ends if low is not None], [high for _, high in ends if high is not None]
     return CapacityResult(
         record,
-        Answer.INTERVAL if first.is_fitted else Answer.BRACKET,
+        Answer.INTERVAL if first.interval is not None else Answer.BRACKET,
         first.load,
         min(lows, default=None),
         min(highs, default=None),
@@ -134,8 +140,8 @@ def _measured(
 
 
 def _ends(found: LimitCrossing) -> tuple[float | None, float | None]:
-    if found.is_fitted and found.line is not None:
-        return found.line.interval.low, found.line.interval.high
+    if found.interval is not None:
+        return found.interval.low, found.interval.high
     return found.bracket.low, found.bracket.high
 
 

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 from paceline.core.findings import Finding
 from paceline.core.units import counted, format_count, format_percent
-from paceline.judge.capacity_lines import LimitCrossing, margin_of, sound_probes, window_probes
+from paceline.judge.capacity_lines import LimitCrossing, edge_probes, margin_of, sound_probes, window_probes
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Of
-from paceline.stats.capacity import Fault
 
 _FIRM_BEYOND = 50.0  # samples beyond a percentile, for it to be more than chance
 # Beyond its limit, or within it by as much: at 1.25 short probes of a queue contradict each other in 5 to 13 % of
 # searches, at 2.5 in none of 240.
 _CLEARLY = 2.5
+_FEW_ERRORS = 0.01
 _SPREAD_SHARE = 0.05
+_NEIGHBOURS = 4  # each way; by chance once in 256 where half of all probes break
 
 
 def findings_of(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
@@ -55,12 +56,11 @@ def _died(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Findin
     )
 
 
-def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
+def _not_monotone(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Finding]:
     pair = contradiction(record)
     if pair is None:
         return
     broken, held = pair
-    del crossings
     yield Finding(
         code="not-monotone",
         seen=f"{load_text(record, broken.load)} clearly broke the limits and {load_text(record, held.load)} clearly "
@@ -75,8 +75,11 @@ def _not_monotone(record: CapacityRecord, crossings: Sequence[LimitCrossing]) ->
 def contradiction(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe] | None:
     """A probe that clearly broke, and one of a higher load that clearly held; None where there are none.
 
-    Noise alone does that just at the limit, where one in a few probes is on the wrong side.
+    Noise alone does that just at the limit, where one in a few probes is on the wrong side. Where a limit jumps, each
+    of them is clear: in a window, several that broke with several next above them that held are no noise.
     """
+    if len(edge_probes(record)) >= 2 * _NEIGHBOURS:
+        return _island(record)
     sound = sound_probes(record)
     broken = [probe for probe in sound if not probe.held and margin_of(record.limits, probe) < 1 / _CLEARLY]
     held = [probe for probe in sound if probe.held and margin_of(record.limits, probe) > _CLEARLY]
@@ -84,9 +87,18 @@ def contradiction(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe]
     return pairs[0] if pairs else None
 
 
+def _island(record: CapacityRecord) -> tuple[CapacityProbe, CapacityProbe] | None:
+    by_load = sorted(edge_probes(record), key=lambda probe: probe.load)
+    for place in range(_NEIGHBOURS, len(by_load) - _NEIGHBOURS + 1):
+        below, above = by_load[place - _NEIGHBOURS : place], by_load[place : place + _NEIGHBOURS]
+        if all(probe.held for probe in above) and not any(probe.held for probe in below):
+            return below[-1], above[0]
+    return None
+
+
 def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.line is None or first.line.fault is Fault.NONE or record.ended is Ending.LOWEST:
+    if first is None or first.line is None or first.interval is not None or record.ended is Ending.LOWEST:
         return
     yield Finding(
         code="probes-scatter",
@@ -100,13 +112,13 @@ def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
 
 def _imprecise(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.line is None or not math.isfinite(first.line.precision):
+    if first is None or not math.isfinite(first.precision):
         return
-    if record.ended is not Ending.BUDGET or first.line.precision <= record.precision:
+    if record.ended is not Ending.BUDGET or first.precision <= record.precision:
         return
     yield Finding(
         code="capacity-imprecise",
-        seen=f"The time was over at an interval of +-{format_percent(first.line.precision)}; "
+        seen=f"The time was over at an interval of +-{format_percent(first.precision)}; "
         f"+-{format_percent(record.precision, 0)} was asked for.",
         why="It halves with four times the time.",
         advice="A longer --budget, or a limit on a lower percentile.",
@@ -133,7 +145,7 @@ def _few_samples(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> 
 
 def _no_line(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iterator[Finding]:
     first = next(iter(crossings), None)
-    if first is None or first.limit.is_smooth or record.ended is Ending.LOWEST:
+    if first is None or first.limit.is_smooth or first.interval is not None or record.ended is Ending.LOWEST:
         return
     yield Finding(
         code="bracket-only",
@@ -143,9 +155,27 @@ def _no_line(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
     )
 
 
+def _unjudged_errors(record: CapacityRecord, _: Sequence[LimitCrossing]) -> Iterator[Finding]:
+    if any(limit.unit == "share" and limit.sign in {"<", "<="} for limit in record.limits):
+        return
+    failing = [probe for probe in record.probes if probe.held and probe.failed_share > _FEW_ERRORS]
+    if not failing:
+        return
+    worst = max(failing, key=lambda probe: probe.failed_share)
+    yield Finding(
+        code="errors-unjudged",
+        seen=f"{format_percent(worst.failed_share)} of the attempts failed at {load_text(record, worst.load)}, which "
+        "kept every limit.",
+        why="No limit is on the errors: a service that refuses what is too much for it answers the rest in time.",
+        advice="-t 'error_rate<1%' beside the limits on the latency.",
+        serious=True,
+    )
+
+
 _CHECKS: tuple[Callable[[CapacityRecord, Sequence[LimitCrossing]], Iterator[Finding]], ...] = (
     _generator,
     _died,
+    _unjudged_errors,
     _not_monotone,
     _scatter,
     _imprecise,

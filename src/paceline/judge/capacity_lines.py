@@ -1,15 +1,20 @@
-"""Where each limit of a search breaks: by a line through the probes around it, else between two probes."""
+"""Where each limit of a search breaks: by a line through the probes around it, by their outcomes, else between two."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from paceline.records.capacity import CapacityProbe, CapacityRecord, Of, Phase, SlaLimit
 from paceline.stats.capacity import Crossing, Fault, Scale, crossing, unbiased_height
+from paceline.stats.edge import Edge, edge
+from paceline.stats.intervals import Interval
 
 _BESIDE_WINDOW = 0.02  # of a probe's load: rounding of users, and of files
 # Beyond the window the line is a guess: what it says there is that the limit breaks elsewhere.
 _BEYOND_WINDOW = 0.5  # of the window's width
+# Of the line at the lower end of the window, limit / value - 1: a window that a line was measured in reaches down to 1,
+# and as narrow as windows get, to this of a queue at 98 %. Higher up it is no line that is seen, but two levels.
+_MOST_HEIGHT = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +38,37 @@ class LimitCrossing:
 
     Attributes:
         limit: which.
-        load: the estimate: of the line where there is one, else the highest load up to which it held; None where even
-            the lowest broke.
+        load: the estimate: of the line or the edge where there is one, else the highest load up to which it held; None
+            where even the lowest broke.
         bracket: by the probes alone.
         line: through the probes of the window; None for what does not grow bit by bit, or where there is no window.
+        edge: by what held and what broke in the window; None where it is the line that counts, or nothing is bounded.
     """
 
     limit: SlaLimit
     load: float | None
     bracket: Bracket
     line: Crossing | None
+    edge: Edge | None = None
 
     @property
     def is_fitted(self) -> bool:
-        """Whether there is an interval."""
-        return self.line is not None and self.line.fault is Fault.NONE
+        """Whether the interval is that of a line."""
+        return self.edge is None and self.line is not None and self.line.fault is Fault.NONE
+
+    @property
+    def interval(self) -> Interval | None:
+        """With its confidence; None where there is none."""
+        if self.edge is not None:
+            return self.edge.interval
+        return self.line.interval if self.line is not None and self.is_fitted else None
+
+    @property
+    def precision(self) -> float:
+        """Half the interval as a share of the estimate; infinite where there is none."""
+        if self.edge is not None:
+            return self.edge.precision
+        return self.line.precision if self.line is not None and self.is_fitted else math.inf
 
 
 def crossings_of(record: CapacityRecord) -> tuple[LimitCrossing, ...]:
@@ -61,15 +82,35 @@ def _crossing(record: CapacityRecord, place: int) -> LimitCrossing | None:
     sound = sound_probes(record)
     between = bracket_of([(probe.load, probe.readings[place].held) for probe in sound if probe.readings])
     line = line_of(record, place) if limit.is_smooth and record.window is not None else None
+    by_outcomes = edge_of(record, place)
     if line is not None and line.fault is Fault.NONE:
-        assert record.window is not None
-        low, high = record.window
-        beyond = _BEYOND_WINDOW * (high - low)
-        if low - beyond <= line.load <= high + beyond:
+        line = replace(line, fault=_fault(line, record, by_outcomes))
+        if line.fault is Fault.NONE:
             return LimitCrossing(limit, line.load, between, line)
     if between.high is None:
         return None
+    if by_outcomes is not None and by_outcomes.is_bounded:
+        return LimitCrossing(limit, by_outcomes.load, between, line, by_outcomes)
     return LimitCrossing(limit, between.low, between, line)
+
+
+def edge_of(record: CapacityRecord, place: int) -> Edge | None:
+    """Where the limit number ``place`` changes over, by what held and broke in the window."""
+    seen = [(probe.load, probe.readings[place].held) for probe in edge_probes(record) if probe.readings]
+    return edge([load for load, _ in seen], [held for _, held in seen])
+
+
+def _fault(line: Crossing, record: CapacityRecord, by_outcomes: Edge | None) -> Fault:
+    """What speaks against a line that could be drawn."""
+    assert record.window is not None
+    low, high = record.window
+    # Through two levels it passes the limit where most probes break, not where they begin to.
+    if line.scale is Scale.QUEUE and line.height(low) > _MOST_HEIGHT:
+        return Fault.JUMP
+    if by_outcomes is not None and not by_outcomes.interval.low <= line.load <= by_outcomes.interval.high:
+        return Fault.JUMP
+    beyond = _BEYOND_WINDOW * (high - low)
+    return Fault.NONE if low - beyond <= line.load <= high + beyond else Fault.ELSEWHERE
 
 
 def line_of(record: CapacityRecord, place: int) -> Crossing:
@@ -109,16 +150,23 @@ def sound_probes(record: CapacityRecord) -> list[CapacityProbe]:
 
 def window_probes(record: CapacityRecord) -> list[CapacityProbe]:
     """Those around the limit, of all rounds, that the generator had no part in."""
+    # Of those beside a generator in trouble, keeping the ones that held all the same would be a choice.
+    return [probe for probe in _in_window(record) if probe.limited_by is None]
+
+
+def edge_probes(record: CapacityRecord) -> list[CapacityProbe]:
+    """Those around the limit whose outcome counts: beside a generator in trouble what held did so all the same."""
+    return [probe for probe in _in_window(record) if probe.is_sound]
+
+
+def _in_window(record: CapacityRecord) -> list[CapacityProbe]:
     if record.window is None:
         return []
     low, high = record.window
     return [
         probe
         for probe in record.probes
-        # Of those beside a generator in trouble, keeping the ones that held all the same would be a choice.
-        if probe.phase is Phase.WINDOW
-        and probe.limited_by is None
-        and low * (1 - _BESIDE_WINDOW) <= probe.load <= high * (1 + _BESIDE_WINDOW)
+        if probe.phase is Phase.WINDOW and low * (1 - _BESIDE_WINDOW) <= probe.load <= high * (1 + _BESIDE_WINDOW)
     ]
 
 
@@ -139,8 +187,9 @@ def margin_of(limits: Sequence[SlaLimit], probe: CapacityProbe) -> float:
     """How often the worst figure fits into its limit; 0 where something broke that is no matter of degree."""
     margins = [math.inf if probe.readings else 0.0]
     for limit, reading in zip(limits, probe.readings, strict=False):
-        if limit.is_smooth and reading.value is not None and reading.value > 0:
-            margins.append(limit.bound / reading.value)
+        fits = limit.bound / reading.value if limit.is_smooth and reading.value else 0.0
+        if fits and (reading.held or fits <= 1):
+            margins.append(fits)
         elif not reading.held:
             margins.append(0.0)
     return min(margins)

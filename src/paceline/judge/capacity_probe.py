@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from paceline.core.units import NS_PER_MS, NS_PER_S, format_ms
+from paceline.core.units import NS_PER_MS, NS_PER_S, format_ms, format_percent
 from paceline.judge.limits import METRICS, Limit
 from paceline.judge.result import judge
 from paceline.records.capacity import CapacityProbe, LimitedBy, Phase, Reading, SlaLimit
@@ -69,6 +69,10 @@ def probe_of(record: RunRecord, limits: Sequence[Limit], made: Stretch) -> Capac
     limited_by, why = _limitation(record, judged, limits, made)
     counts = judged.counts
     failed = counts.errors + counts.timeouts
+    failed_share = failed / counts.attempts if counts.attempts else 1.0
+    if not why and failed_share > _FAILED_SHARE:
+        first = next((f": {group.message}" for group in record.errors), "")
+        why = f"{format_percent(failed_share)} of the attempts failed{first}"
     return CapacityProbe(
         load=made.load,
         phase=made.phase,
@@ -78,7 +82,7 @@ def probe_of(record: RunRecord, limits: Sequence[Limit], made: Stretch) -> Capac
         took_s=0.0,
         delivered_per_s=judged.throughput_per_s,
         attempts=counts.attempts,
-        failed_share=failed / counts.attempts if counts.attempts else 1.0,
+        failed_share=failed_share,
         readings=tuple(_reading(record, judged, limit, made) for limit in limits),
         limited_by=limited_by,
         why=why,
@@ -95,7 +99,8 @@ def _reading(record: RunRecord, judged: RunRecord, limit: Limit, made: Stretch) 
         parts = tuple(limit.metric.value(quarter, metrics_of(quarter)) for quarter in quarters)
     # Where some have no figure at all, the whole stretch is what there is.
     known = parts if all(math.isfinite(part) for part in parts) else ()
-    holds = judged.counts.ok > 0 and limit.holds(value)
+    # The answers that came, of a service that fails most attempts, say nothing about how it serves a load.
+    holds = 0 < judged.counts.ok >= (1 - _FAILED_SHARE) * judged.counts.attempts and limit.holds(value)
     return Reading(value if math.isfinite(value) else None, holds, known)
 
 

@@ -1,12 +1,14 @@
 """A stretch of a run as a run of its own: without its beginning, or a quarter of it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from paceline.core.units import NS_PER_S
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
 from paceline.records.run_record import RunRecord
+from paceline.records.time_series import TimeSlice
 from paceline.stats.summary import Moments
 
 
@@ -25,6 +27,9 @@ def stretch_of(record: RunRecord, from_s: float, to_s: float = math.inf) -> RunR
     ok = sum(piece.ok for piece in kept)
     end_ns = min(record.window_ns, last * series.interval_ns)
     length_ns = max(round(end_ns - first * series.interval_ns), 0)
+    # Each answer counts for the latency; what a service that had fallen behind answered after the window is no
+    # throughput within it.
+    window_ok = _ok_until(kept, record.window_ns / series.interval_ns)
     counts = replace(
         record.counts,
         ok=ok,
@@ -33,8 +38,17 @@ def stretch_of(record: RunRecord, from_s: float, to_s: float = math.inf) -> RunR
     )
     latency = Latency(_moments(histogram), histogram, None, record.latency.dropped)
     return replace(
-        record, counts=counts, latency=latency, window_ns=length_ns, elapsed_ns=length_ns, window_ok=float(ok)
+        record, counts=counts, latency=latency, window_ns=length_ns, elapsed_ns=length_ns, window_ok=window_ok
     )
+
+
+def _ok_until(kept: Sequence[TimeSlice], end: float) -> float:
+    """Ok attempts that ended before ``end``, in intervals; of the one it lies in, in proportion."""
+    whole = math.floor(end + 1e-9)
+    share = max(end - whole, 0.0)
+    inside = [piece.ok for piece in kept if piece.position < whole]
+    beyond = sum(piece.ok for piece in kept if piece.position >= whole)
+    return sum(inside) + min(float(beyond), share * (inside[-1] if inside else beyond))
 
 
 def _moments(histogram: Histogram) -> Moments:

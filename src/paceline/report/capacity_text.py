@@ -47,7 +47,8 @@ def sentence(result: CapacityResult) -> str:
         record.arrivals, ", who wait for their answers"
     )
     if result.answer is Answer.BROKEN:
-        return f"Not even {load_text(record, record.low)}{how}, {kept} {keeps}."
+        why = f": {record.why}" if record.why else ""
+        return f"Not even {load_text(record, record.low)}{how}, {kept} {keeps}{why}."
     if result.capacity is None and result.high is None:
         return f"Nothing is known of the load that keeps {keeps}: {_ENDINGS[record.ended]}."
     load, low, high = (
@@ -61,8 +62,12 @@ def sentence(result: CapacityResult) -> str:
             Ending.NETWORK: "the network was the limit, not the service",
         }.get(record.ended, _ENDINGS[record.ended])
         return f"At least {load}{how}, {kept} {keeps}: {why}."
-    if result.answer is Answer.INTERVAL:
-        return f"{load} is the highest load{how}, that keeps {keeps} (95 % interval {low} to {high})."
+    if result.confidence is not None:
+        sure = format_percent(result.confidence, 0)
+        is_highest = f"{load} is the highest load{how}, that keeps"
+        if record.of is Of.USERS:
+            is_highest = f"{load}{how}, are the most that keep"
+        return f"{is_highest} {keeps} ({sure} interval {low} to {high})."
     ends = f"{low or 'nothing'} and {high or 'any'}"
     return f"The highest load{how}, that keeps {keeps} lies between {ends}, which were tried."
 
@@ -81,9 +86,24 @@ def _section(result: CapacityResult) -> Iterator[str]:
         yield from labelled("  broke first", f"{result.broke_first}{then}")
     if result.limited_by is not None:
         yield from labelled("  limited by", result.limited_by.value)
+    if told := told_by(result):
+        yield from labelled("  interval", told)
     yield from labelled("  probes", _how(record))
     for finding in result.findings:
         yield from labelled("  finding", f"{finding.seen} {finding.why} {finding.advice}")
+
+
+def told_by(result: CapacityResult) -> str:
+    """What the interval is drawn from; empty where there is none."""
+    first = next(iter(result.crossings), None)
+    if result.answer is not Answer.INTERVAL or first is None:
+        return ""
+    if first.edge is not None:
+        why = f"; {first.line.fault.value}" if first.line is not None and first.line.fault.value else ""
+        probes = counted(first.edge.points, "probe")
+        return f"by what held and what broke among {probes}: at that load, one in two does{why}"
+    assert first.line is not None
+    return f"where a line through {counted(first.line.points, 'probe')} passes the limit"
 
 
 def _how(record: CapacityRecord) -> str:
@@ -116,7 +136,7 @@ def picture(result: CapacityResult) -> Iterator[str]:
         for probe in record.probes
         if probe.readings and (value := probe.readings[place].value) is not None and value > 0 and _is_drawn(probe)
     ]
-    if len(points) < 2:  # noqa: PLR2004  # nothing to see
+    if len({probe.load for probe, _ in points}) < 2:  # noqa: PLR2004  # nothing to see
         return
     canvas = _Canvas(record, limit, points)
     canvas.rule(limit.bound)

@@ -55,6 +55,8 @@ class Fault(Enum):
     FEW = "too few probes"
     RISING = "the figure does not get worse with the load"
     NOISY = "the probes differ by more than the load makes them differ"
+    JUMP = "the figure jumps from far within its limit to far beyond it"
+    ELSEWHERE = "the line passes the limit beyond the probes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from paceline.campaign.capacity_plan import Asked
 from paceline.core.errors import MeasurementError
 from paceline.judge.capacity import Answer, CapacityResult, judge_capacity
 from paceline.records.capacity import CapacityProbe, Ending, LimitedBy, Of, Phase, Reading
-from tests.queues import capacity_per_s, m_m_c
+from tests.queues import capacity_per_s, m_d_1, m_m_c
 from tests.virtual_capacity import ERROR_LIMIT, VirtualTime, latency_limit, plan, queue, world_of
 
 SERVICE = m_m_c(1, 1.0)
@@ -94,15 +94,80 @@ def test_an_interrupt_leaves_the_bracket_so_far() -> None:
     assert 640 < result.high <= 1280
 
 
-def test_errors_have_a_bracket_of_probes_and_no_confidence() -> None:
+def errors_from(per_second: float) -> Callable[[float], float]:
+    return lambda load: 0.05 if load > per_second else 0.0
+
+
+def test_errors_have_an_interval_of_what_held_and_what_broke() -> None:
     limits = (LIMITS[0], ERROR_LIMIT)
-    world = world_of(steady(lambda _: 1.0), limits, errors=lambda load: 0.05 if load > 300 else 0.0)
-    result = judged(search(plan(limits), world))
-    assert (result.answer, result.broke_first) == (Answer.BRACKET, "error_rate<1%")
+    searched = search(plan(limits), world_of(steady(lambda _: 1.0), limits, errors=errors_from(300)))
+    result = judged(searched)
+    assert (result.answer, result.broke_first) == (Answer.INTERVAL, "error_rate<1%")
     assert result.low is not None
     assert result.high is not None
-    assert result.low <= 300 < result.high <= 1.1 * result.low
+    assert result.low <= 300 < result.high <= 1.12 * result.low
+    assert result.confidence == pytest.approx(0.954, abs=1e-3)
+    assert searched.record.ended is Ending.PRECISE
+    assert not result.findings
+
+
+def test_errors_have_a_bracket_where_there_is_no_time_for_more() -> None:
+    limits = (LIMITS[0], ERROR_LIMIT)
+    world = world_of(steady(lambda _: 1.0), limits, errors=errors_from(300))
+    result = judged(search(plan(limits, budget_s=60.0), world))
+    assert (result.answer, result.broke_first, result.confidence) == (Answer.BRACKET, "error_rate<1%", None)
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low <= 300 < result.high <= 1.2 * result.low
     assert [finding.code for finding in result.findings] == ["bracket-only"]
+
+
+def wandering(scatter: float, rng: np.random.Generator) -> Callable[[float, int], NDArray[np.float64]]:
+    """One server of 1,000/s at the median, of another speed in each probe, as on a machine with other work."""
+
+    def responses(load: float, count: int) -> NDArray[np.float64]:
+        fast = m_d_1(float(np.exp(scatter * rng.standard_normal())))
+        return queue(fast, rng)(load, count)
+
+    return responses
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.02, 0.05])
+def test_a_service_at_its_edge_on_a_machine_that_is_not_steady_has_an_interval(scatter: float) -> None:
+    limits = (latency_limit(95, 100.0),)  # 99.9 % busy: below it nothing is seen of it
+    world = world_of(wandering(scatter, np.random.default_rng(7)), limits)
+    searched = search(plan(limits), world)
+    result = judged(searched)
+    assert result.answer is Answer.INTERVAL
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low <= 1_000 <= result.high
+    assert result.capacity == pytest.approx(1_000, rel=0.07)
+
+
+def test_locating_an_edge_takes_few_probes_and_little_of_the_time() -> None:
+    limits = (latency_limit(95, 15.0),)
+    service = m_d_1(1 / 6)
+    record = search(plan(limits), world_of(queue(service, np.random.default_rng(3)), limits)).record
+    locating = [probe for probe in record.probes if probe.phase is Phase.LOCATING]
+    # 10 to 10,240/s by doubling, then what it answered while overloaded: 6,000/s.
+    assert len(locating) <= 11 + 4
+    assert sum(probe.length_s + probe.settle_s for probe in locating) < 0.15 * record.budget_s
+
+
+def test_a_machine_that_breaks_one_probe_in_three_costs_a_third_of_the_time_at_most() -> None:
+    rng = np.random.default_rng(5)
+
+    def changed(asked: Asked, probe: CapacityProbe, time: VirtualTime) -> CapacityProbe:
+        time.pass_by(2.0)  # of starting
+        hiccup = asked.phase is Phase.LOCATING and asked.number and rng.random() < 1 / 3
+        return replace(probe, readings=(Reading(40.0, held=False),)) if hiccup else probe
+
+    world = world_of(queue(m_d_1(1 / 6), rng), LIMITS, changed=changed)
+    record = search(plan(LIMITS, low=100.0), world).record
+    window = [probe for probe in record.probes if probe.phase is Phase.WINDOW]
+    assert window
+    assert window[0].began_s < 0.45 * record.budget_s
 
 
 def test_the_limit_that_breaks_at_the_lowest_load_is_named() -> None:
@@ -220,3 +285,15 @@ def test_an_abrupt_edge_lies_in_the_answer() -> None:
     assert result.low is not None
     assert result.high is not None
     assert result.low <= 333 <= result.high * 1.0001
+
+
+def test_errors_that_nobody_limits_are_told() -> None:
+    world = world_of(steady(lambda _: 1.0), LIMITS, errors=lambda load: 0.3 if load > 100 else 0.0)
+    result = judged(search(plan(LIMITS, high=200.0), world))
+    (finding,) = result.findings
+    assert (finding.code, finding.serious) == ("errors-unjudged", True)
+    assert "30.0 % of the attempts failed at 160/s" in finding.seen
+    limited = judged(
+        search(plan((*LIMITS, ERROR_LIMIT), high=80.0), world_of(steady(lambda _: 1.0), (*LIMITS, ERROR_LIMIT)))
+    )
+    assert not limited.findings

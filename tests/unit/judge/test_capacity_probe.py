@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from paceline.core.units import NS_PER_S
+from paceline.judge.capacity_lines import margin_of
 from paceline.judge.capacity_probe import Stretch, probe_of, sla_limits
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.capacity import LimitedBy, Phase
@@ -100,3 +101,16 @@ def test_a_stretch_without_an_answer_holds_nothing() -> None:
     assert not probe.held
     assert probe.failed_share == 1
     assert probe.readings[0].value is None
+
+
+def test_a_service_that_fails_most_attempts_holds_nothing_and_the_probe_says_why() -> None:
+    made = run()
+    slices = tuple(replace(each, errors=2 * each.ok) for each in made.series.slices)
+    groups = (ErrorGroup("status", "HTTP 503", 1_200),)
+    failing = replace(made, counts=Counts(ok=600, errors=1_200), series=TimeSeries(slices=slices), errors=groups)
+    probe = probe_of(failing, LIMITS[:1], MADE)
+    assert (probe.held, probe.why) == (False, "66.7 % of the attempts failed: HTTP 503")
+    assert probe.limited_by is None
+    (reading,) = probe.readings
+    assert reading.value == pytest.approx(10, rel=1e-3)
+    assert margin_of(sla_limits(LIMITS[:1]), probe) == 0

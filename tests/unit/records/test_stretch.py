@@ -1,6 +1,7 @@
 """A stretch of a run as a run of its own."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,3 +57,13 @@ def test_a_stretch_without_anything_has_no_figures() -> None:
     assert empty.counts.attempts == 0
     assert math.isnan(empty.latency.quantile_ns(0.5))
     assert empty.throughput_per_s == 0
+
+
+def test_what_is_answered_after_the_window_counts_for_the_latency_and_not_for_the_throughput() -> None:
+    record = record_of([1.0] * 6)
+    behind = replace(record, window_ns=round(0.4 * NS_PER_S), window_ok=4.0)
+    seen = stretch_of(behind, 0.1)
+    assert seen.counts.ok == 5
+    assert seen.throughput_per_s == pytest.approx(10)
+    within = stretch_of(replace(record, window_ns=round(0.55 * NS_PER_S)), 0.1)  # in the midst of the last interval
+    assert within.throughput_per_s == pytest.approx(10)

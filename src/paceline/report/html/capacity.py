@@ -8,11 +8,12 @@ from paceline.core.units import format_count, format_ms, format_percent
 from paceline.judge.capacity import Answer, CapacityResult
 from paceline.judge.capacity_findings import load_text
 from paceline.judge.capacity_lines import scale_of
-from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Phase, SlaLimit
-from paceline.report.capacity_text import figure_text, place_drawn, sentence
+from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, Of, Phase, SlaLimit
+from paceline.report.capacity_text import figure_text, place_drawn, sentence, told_by
 from paceline.report.html.facts import Table
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 260, 70, 30, 12
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 640, 290, 94, 48, 26
+_LEAST_APART = 14  # of two texts, one above the other
 _STEPS = 60  # of the fitted line
 _FAR_ABOVE = 4.0  # times the limit: what is higher stands at the top edge
 
@@ -22,24 +23,32 @@ class Curve:
     """The picture, in its own coordinates: load to the right, the figure upwards, both on logarithmic axes.
 
     Attributes:
-        width, height, left, bottom: of the picture, and of what the axes take.
+        width, height, left, bottom, top: of the picture, and of what the axes and the answer's name take.
         dots: across and down, whether it held, and what it is.
         line: points of the fitted line, as SVG has them; empty without one.
         limit: how far down it is.
         band: the interval across, from and to; None without one.
+        answer: how far across the answer is, and what it is; None without one.
         across, down: ticks: where, and what.
+        limit_name, load_name: what the dashed line is, and what is counted to the right.
+        caption: what there is to see.
     """
 
     width: int
     height: int
     left: int
     bottom: int
+    top: int
     dots: tuple[tuple[float, float, bool, str], ...]
     line: str
     limit: float
     band: tuple[float, float] | None
+    answer: tuple[float, str] | None
     across: tuple[tuple[float, str], ...]
     down: tuple[tuple[float, str], ...]
+    limit_name: str
+    load_name: str
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ def _view(result: CapacityResult) -> CapacityView:
         facts.append(("broke first", result.broke_first))
     if result.limited_by is not None:
         facts.append(("limited by", result.limited_by.value))
+    if told := told_by(result):
+        facts.append(("interval", told))
     facts.append(("search", f"{len(record.probes)} probes in {format_ms(1e3 * record.elapsed_s)}, seed {record.seed}"))
     return CapacityView(
         name=record.name,
@@ -150,8 +161,12 @@ def _curve(result: CapacityResult) -> Curve | None:
     band = None
     if result.answer is Answer.INTERVAL and result.low is not None and result.high is not None:
         band = axes.x(result.low), axes.x(result.high)
+    answer = None
+    if result.capacity is not None and axes.low <= result.capacity <= axes.high:
+        answer = axes.x(result.capacity), load_text(record, result.capacity)
+    ends = (axes.bottom, limit.bound, axes.top)
     return Curve(
-        _WIDTH, _HEIGHT, _LEFT, _BOTTOM,
+        _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP,
         dots=tuple(
             (axes.x(probe.load), axes.y(value), held, f"{load_text(record, probe.load)}: {figure_text(limit, value)}")
             for probe, value, held in seen
@@ -160,9 +175,26 @@ def _curve(result: CapacityResult) -> Curve | None:
         line=points,
         limit=axes.y(limit.bound),
         band=band,
+        answer=answer,
         across=tuple((axes.x(load), load_text(record, load)) for load in axes.ticks()),
-        down=tuple((axes.y(value), figure_text(limit, value)) for value in (axes.bottom, limit.bound, axes.top)),
+        down=tuple(
+            (axes.y(value), figure_text(limit, value))
+            for value in ends
+            if value == limit.bound or abs(axes.y(value) - axes.y(limit.bound)) > _LEAST_APART
+        ),
+        limit_name=limit.text,
+        load_name="users" if record.of is Of.USERS else "arrivals a second",
+        caption=_caption(result, has_line=bool(points)),
     )  # fmt: skip
+
+
+def _caption(result: CapacityResult, *, has_line: bool) -> str:
+    told = ["Each dot is a probe: full where the limit held, a ring where it broke."]
+    if has_line:
+        told.append("The curve is fitted to those around the limit.")
+    if result.confidence is not None:
+        told.append(f"The grey band is the {format_percent(result.confidence, 0)} interval of the highest load.")
+    return " ".join(told)
 
 
 class _Axes:
