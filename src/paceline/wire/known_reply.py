@@ -36,7 +36,7 @@ class KnownReply:
         self.reply: Any = None
 
     def look(self, read: memoryview, reply: object) -> None:
-        """Unknown replies came in one read that began with a reply; ``reply`` is the last of them."""
+        """Unknown replies came in one read; ``reply`` is the last of them."""
         was_met = self.look_at == LOOK_EVERY
         self.unknown = 0
         self.look_at = min(2 * self.look_at, _LOOK_SELDOMEST)
@@ -49,7 +49,7 @@ class KnownReply:
 
 
 def _as_sent(reply: object, read: memoryview) -> bytes:
-    """The bytes of ``reply``, if ``read`` begins with them: then it is all alike, or the first of it is. Else none."""
+    """The bytes that mean ``reply`` wherever they stand, in the way in which ``read`` begins with them; else none."""
     if reply is None:
         ways = [b"$-1\r\n"]
     elif type(reply) is int:

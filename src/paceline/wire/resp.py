@@ -168,7 +168,6 @@ class RespConnection(asyncio.BufferedProtocol):
 
     def _parse(self, nbytes: int, now_s: float) -> None:
         gets, waiting, known = self._gets, self._waiting, self._known
-        is_begun = bool(self._pending_bytes)
         reply: Reply = False
         try:
             self._feed(self._buffer, 0, nbytes)
@@ -186,7 +185,7 @@ class RespConnection(asyncio.BufferedProtocol):
             self._malformed(self._why(error))
             return
         known.unknown += 1
-        if known.unknown >= known.look_at and not is_begun:
+        if known.unknown >= known.look_at:
             known.look(self._buffer[:nbytes], reply)
 
     def _incomplete(self, nbytes: int, taken: int) -> None:
