@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle, islice, repeat
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from bench.pairing import SEED, Spread
 from paceline import ClosedLoop, Drawn, PerformanceTestFramework, SqlTarget, Uniform
 from paceline.targets.call import CallTarget
 from paceline.targets.witness import Expecting
+from paceline.workload.keys import endless
 from tests.functional.postgres import Postgres, binaries, postgres_server
 
 _ROWS = 100_000
@@ -58,7 +60,7 @@ def _on_sqlite() -> Iterator[Figure]:
 
     bare = connect()
     yield from _overhead(
-        "SQLite in memory", SqlTarget(connect, _BY_ID, _KEY), bare, _BY_ID.replace(":id", "?"), (5_000,)
+        "SQLite in memory", SqlTarget(connect, _BY_ID, _KEY), bare, _BY_ID.replace(":id", "?"), repeat((5_000,))
     )
     bare.close()
 
@@ -66,9 +68,12 @@ def _on_sqlite() -> Iterator[Figure]:
 def _on_postgresql(server: Postgres) -> Iterator[Figure]:
     with psycopg.connect(_address(server), autocommit=True) as bare:
         target = SqlTarget(server.url, _BY_ID, _KEY)
-        yield from _overhead("PostgreSQL over a socket", target, bare, _BY_ID.replace(":id", "%(id)s"), _KEY)
+        text = _BY_ID.replace(":id", "%(id)s")
+        yield from _overhead("PostgreSQL over a socket", target, bare, text, repeat(_KEY))
         drawn = SqlTarget(server.url, _BY_ID, {"id": Drawn(Uniform(_ROWS))})
-        yield from _overhead("PostgreSQL, keys drawn", drawn, bare, _BY_ID.replace(":id", "%(id)s"), _KEY)
+        # Other keys are other rows, and small ones another type to psycopg: both sides have them.
+        keys = [{"id": key + 1} for key in islice(endless(Uniform(_ROWS), SEED), _BLOCK * _BLOCKS)]
+        yield from _overhead("PostgreSQL, keys drawn", drawn, bare, text, cycle(keys))
 
 
 def _overhead(
@@ -76,11 +81,11 @@ def _overhead(
     target: SqlTarget,
     bare: sqlite3.Connection | psycopg.Connection,
     statement: str,
-    arguments: Any,  # noqa: ANN401  # as the driver takes them
+    arguments: Iterator[Any],  # as the driver takes them
 ) -> Iterator[Figure]:
     def call() -> None:
         cursor = bare.cursor()
-        cursor.execute(statement, arguments)
+        cursor.execute(statement, next(arguments))
         cursor.fetchall()
         cursor.close()
 

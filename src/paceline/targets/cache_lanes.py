@@ -16,6 +16,7 @@ from paceline.targets.opening import open_all, resolve
 from paceline.wire.cache_address import CacheAddress
 from paceline.wire.dial import Dialer
 from paceline.wire.failure import TIMEOUT, WireError
+from paceline.wire.known_reply import KnownReply
 from paceline.wire.resp import Reply, RespConnection
 from paceline.wire.resp_dial import dial_cache
 from paceline.wire.resp_error import LOADING, failure_of_reply
@@ -203,6 +204,7 @@ class CacheLanes:
         self.grace_s = timeout_s + _SWEEPING_S
         self._expiry = values.expiry
         self._timeout_s = timeout_s
+        self._known = KnownReply()
         self._channels: list[Channel] = []
         self._lanes: list[CacheLane] = []
 
@@ -224,7 +226,7 @@ class CacheLanes:
         return self._lanes
 
     async def _dial(self, again: bool) -> RespConnection:  # noqa: FBT001  # a callback's only argument
-        return await dial_cache(self.dialer, self.address, self.now_s, again=again)
+        return await dial_cache(self.dialer, self.address, self.now_s, known=self._known, again=again)
 
     def setting(self, name: str, value: bytes) -> bytes:
         """The command that stores what was loaded."""

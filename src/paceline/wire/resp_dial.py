@@ -6,19 +6,32 @@ from collections.abc import Callable
 from paceline.wire.cache_address import CacheAddress
 from paceline.wire.dial import Dialer
 from paceline.wire.failure import TIMEOUT, WireError
+from paceline.wire.known_reply import KnownReply
 from paceline.wire.resp import Reply, RespConnection
 from paceline.wire.resp_error import failure_of_reply
 
 
 async def dial_cache(
-    dialer: Dialer, address: CacheAddress, now_s: Callable[[], float], *, again: bool = False
+    dialer: Dialer,
+    address: CacheAddress,
+    now_s: Callable[[], float],
+    *,
+    known: KnownReply | None = None,
+    again: bool = False,
 ) -> RespConnection:
-    """A connection that is ready for commands; ``again``: in place of one that was lost.
+    """A connection that is ready for commands.
+
+    Args:
+        dialer: opens it.
+        address: the server.
+        now_s: the clock.
+        known: the reply that all connections of the loop know.
+        again: whether it is in place of one that was lost.
 
     Raises:
         WireError: there is none, or the server lets nobody in.
     """
-    connection = RespConnection(dialer.tally, now_s, dialer.buffer)
+    connection = RespConnection(dialer.tally, now_s, dialer.buffer, known)
     await dialer.open(connection, again=again)
     greeting = _Greeting(len(address.greeting))
     try:

@@ -12,6 +12,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.wire import resp
 from paceline.wire.connection import BUFFER_BYTES
 from paceline.wire.failure import CLOSED, MALFORMED, RESET, WireError
+from paceline.wire.known_reply import KnownReply
 from paceline.wire.resp import RespConnection, packed
 from paceline.wire.tally import Tally
 from tests.fakes import ManualClock
@@ -51,12 +52,12 @@ class Asker:
 class Wire:
     """A connection without a network."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: KnownReply | None = None) -> None:
         self.clock = ManualClock()
         self.tally = Tally()
         self.buffer = memoryview(bytearray(BUFFER_BYTES))
         self.transport = FakeTransport()
-        self.connection = RespConnection(self.tally, self.clock.now_s, self.buffer)
+        self.connection = RespConnection(self.tally, self.clock.now_s, self.buffer, known)
         self.connection.connection_made(self.transport)
 
     def ask(self, count: int) -> list[Asker]:
@@ -73,6 +74,12 @@ class Wire:
             self.clock.advance(1.0)
             self.buffer[: len(piece)] = piece
             self.connection.buffer_updated(len(piece))
+
+
+def knowing(data: bytes, reply: object) -> KnownReply:
+    known = KnownReply()
+    known.look(memoryview(data), reply)
+    return known
 
 
 def told(askers: Sequence[Asker]) -> list[Any]:
@@ -104,7 +111,7 @@ def test_byte_by_byte_each_reply_ends_with_its_last_byte() -> None:
 def test_any_pipeline_in_any_pieces(replies: list[tuple[bytes, object]], data: st.DataObject) -> None:
     stream = b"".join(text for text, _ in replies)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(stream)), max_size=8)))
-    wire = Wire()
+    wire = Wire(knowing(*data.draw(st.sampled_from(REPLIES))))
     askers = wire.ask(len(replies))
     wire.receive(
         *(stream[begin:end] for begin, end in zip([0, *cuts], [*cuts, len(stream)], strict=True) if end > begin)
@@ -225,6 +232,16 @@ def test_another_protocol_is_named(data: bytes, why: str) -> None:
     asker.failed = failures.append  # type: ignore[method-assign,assignment]
     wire.receive(data)
     assert why in failures[0].message
+
+
+def test_a_pipeline_that_is_never_empty_has_no_end_in_sight_and_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resp, "MOST_REPLY_BYTES", 1_000)
+    wire = Wire()
+    wire.ask(1)
+    for _ in range(20):
+        wire.ask(1)
+        wire.receive(b"$300\r\n" + b"x" * 300 + b"\r\n")  # the reply to the other is still to come
+    assert wire.connection.usable
 
 
 def test_a_reply_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

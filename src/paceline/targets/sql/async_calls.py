@@ -107,10 +107,10 @@ class AsyncSqlCalls(SqlRun):
         else:
             await cursor.execute(sql, arguments)
         executed = self._now_s()
-        if cursor.description is None:
-            rows, affected = 0, cursor.rowcount
-        else:
+        if sql in self._give_rows or cursor.description is not None:
             rows, affected = len(await cursor.fetchall()), 0
+        else:
+            rows, affected = 0, cursor.rowcount
         fetched = self._now_s()  # as the synchronous way has it: closing is the attempt's, not the rows'
         ended = cursor.close()
         if inspect.isawaitable(ended):

@@ -66,7 +66,7 @@ class SqlCalls(SqlRun):
 
     def _executed(self, connection: Any, job: Job, executions: list[float]) -> tuple[float, float]:  # noqa: ANN401
         """Execute what needs no transaction; when its end began and was over: never."""
-        now, note = self._now_s, executions.extend
+        now, note, give_rows = self._now_s, executions.extend, self._give_rows
         under_way, key = self._limit.under_way, id(connection)
         for number, sql, arguments, nth in job:
             began = now()
@@ -78,10 +78,10 @@ class SqlCalls(SqlRun):
                 else:
                     cursor.execute(sql, arguments)
                 executed = now()
-                if cursor.description is None:
-                    rows, affected = 0, cursor.rowcount
-                else:
+                if sql in give_rows or cursor.description is not None:
                     rows, affected = len(cursor.fetchall()), 0
+                else:
+                    rows, affected = 0, cursor.rowcount
                 fetched = now()
                 cursor.close()
             except Exception:

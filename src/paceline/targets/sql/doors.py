@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from paceline.core.errors import AttemptFailed
 from paceline.targets.sql.failures import LOST, failure
 from paceline.targets.sql.limit import Limit
 from paceline.targets.sql.place import Place
@@ -249,6 +250,8 @@ async def acursor(connection: Any) -> Any:  # noqa: ANN401  # of any driver
 
 def could_not_connect(error: BaseException, place: Place) -> Exception:
     """``error`` of a driver that could not connect, as what an attempt failed by."""
+    if type(error) is TimeoutError:  # asyncio's, which says nothing
+        return AttemptFailed(LOST, f"no connection to {place.text} in time")
     failed = failure(error, place.secrets)
     if not str(failed).startswith("no connection to"):
         # Whatever class the driver has for it: there is no connection.

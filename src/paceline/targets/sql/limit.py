@@ -126,11 +126,19 @@ def cut(connection: Any) -> None:  # noqa: ANN401  # of any driver
                 task.add_done_callback(_INTERRUPTS.discard)
         elif callable(terminate := getattr(connection, "terminate", None)):  # asyncpg
             terminate()
+        elif (transport := _transport_of(connection)) is not None:
+            transport.abort()
         else:
             of_socket = connection if hasattr(connection, "fileno") else getattr(connection, "_sock", None)
             if of_socket is not None:  # psycopg's; PyMySQL tells nobody its socket
                 with socket.socket(fileno=os.dup(of_socket.fileno())) as copy:
                     copy.shutdown(socket.SHUT_RDWR)
+
+
+def _transport_of(connection: Any) -> Any:  # noqa: ANN401  # of any driver
+    """Of asyncmy; of aiomysql and older asyncmy behind their stream; None of all others."""
+    writer = getattr(connection, "_writer", None)
+    return getattr(connection, "_transport", None) or getattr(writer, "transport", None)
 
 
 _INTERRUPTS: set[asyncio.Future[Any]] = set()  # a loop holds its tasks weakly

@@ -1,5 +1,6 @@
 """Where a database is and how it is reached: a URL or an engine of SQLAlchemy's, or a function that connects."""
 
+import asyncio
 import inspect
 import math
 import re
@@ -14,7 +15,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import redact
 from paceline.targets.sql.family import ANY, SQLITE, Family, of_dialect, of_module
 from paceline.targets.sql.limit import GRACE_S
-from paceline.targets.sql.placeholders import DOLLAR, QMARK, STYLES
+from paceline.targets.sql.placeholders import DOLLAR, FORMAT, QMARK, STYLES
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -24,7 +25,12 @@ Connect = Callable[[], Any]
 _SCHEME = re.compile(r"[A-Za-z0-9]+(?:\+[A-Za-z0-9_]+)?:/")
 
 # Where a module is not called what it is installed by.
-_INSTALLED_BY = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+_INSTALLED_BY = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "MySQLdb": "mysqlclient",
+    "mysql": "mysql-connector-python",
+}
 _CONNECT_TIMEOUT = {
     "psycopg": "connect_timeout",
     "psycopg2": "connect_timeout",
@@ -33,6 +39,7 @@ _CONNECT_TIMEOUT = {
     "pymysql": "connect_timeout",
     "mysqldb": "connect_timeout",
     "aiomysql": "connect_timeout",
+    "asyncmy": "connect_timeout",
 }
 # Drivers of MySQL stop their clock when they have the socket: a frozen server's greeting has no limit but this one.
 _READ_TIMEOUTS = {"pymysql": ("read_timeout", "write_timeout"), "mysqldb": ("read_timeout", "write_timeout")}
@@ -137,7 +144,8 @@ def _of_url(url: "URL", timeout_s: float) -> Place:
             from sqlalchemy.ext.asyncio import create_async_engine
 
             engine = create_async_engine(url, poolclass=NullPool, connect_args=options)
-            return replace(_of_engine(engine.sync_engine, engine), file=_file_of(url))
+            limit_s = CONNECT_S + GRACE_S if CONNECT_S in options.values() else None
+            return replace(_of_engine(engine.sync_engine, engine, limit_s), file=_file_of(url))
         plain = create_engine(url, poolclass=None if _in_memory(url) else NullPool, connect_args=options)
         return replace(_of_engine(plain, plain), file=_file_of(url))
     except NoSuchModuleError as error:
@@ -152,7 +160,8 @@ def _of_url(url: "URL", timeout_s: float) -> Place:
 
 
 def _not_installed(driver: str, error: ModuleNotFoundError) -> ConfigurationError:
-    package = _INSTALLED_BY.get(error.name or "", error.name or driver)
+    module = (error.name or driver).partition(".")[0]
+    package = _INSTALLED_BY.get(module, module)
     return ConfigurationError(f"url: the driver of {driver} is not installed: pip install '{package}'")
 
 
@@ -178,7 +187,7 @@ def _shown(url: "URL") -> str:
     return redact(url.render_as_string(hide_password=True))
 
 
-def _of_engine(engine: "Engine", given: "Engine | AsyncEngine") -> Place:
+def _of_engine(engine: "Engine", given: "Engine | AsyncEngine", connect_s: float | None = None) -> Place:
     is_async = given is not engine
     if is_async:
         _require_greenlet()
@@ -189,7 +198,7 @@ def _of_engine(engine: "Engine", given: "Engine | AsyncEngine") -> Place:
     if dialect.paramstyle not in STYLES:
         raise ConfigurationError(f"url: placeholders of {dialect.driver} ({dialect.paramstyle}) are not known")
     return Place(
-        connect=_AsyncPool(engine) if is_async else _EnginePool(engine, shared=shared),
+        connect=_AsyncPool(engine, connect_s) if is_async else _EnginePool(engine, shared=shared),
         text=_shown(url),
         driver="sqlite3" if dialect.driver == "pysqlite" else dialect.driver,
         family=family,
@@ -228,15 +237,21 @@ class _EnginePool:
 
 
 class _AsyncPool:
-    """The same of an asynchronous engine, with a pool of no other event loop's."""
+    """The same of an asynchronous engine, with a pool of no other event loop's.
 
-    def __init__(self, engine: "Engine") -> None:
+    aiomysql and asyncmy limit the opening of the socket, and then wait for the greeting without end: ``connect_s``
+    limits all of it, unless it is None.
+    """
+
+    def __init__(self, engine: "Engine", connect_s: float | None) -> None:
         self._engine = engine
+        self._connect_s = connect_s
 
     async def __call__(self) -> object:
         from sqlalchemy.util import greenlet_spawn
 
-        return await greenlet_spawn(self._connected)
+        async with asyncio.timeout(self._connect_s):
+            return await greenlet_spawn(self._connected)
 
     def _connected(self) -> object:
         connection = self._engine.pool.recreate().connect()
@@ -264,6 +279,6 @@ def known_by(place: Place, connection: object) -> Place:
     root = (module or type(connection).__module__).partition(".")[0]
     family = of_module(root)
     style = DOLLAR if root == "asyncpg" else getattr(sys.modules.get(root), "paramstyle", "")
-    if style not in STYLES:
-        style = QMARK
+    if style not in STYLES:  # aiomysql tells none
+        style = FORMAT if family.name == "mysql" else QMARK
     return replace(place, driver=root, family=family, style=style, shared=place.shared and family is SQLITE)

@@ -75,6 +75,7 @@ class SqlRun:
         self._take: Callable[[], Job]
         self._plain = False
         self._begins = ""
+        self._give_rows: frozenset[str] = frozenset()
 
     def __reduce__(self) -> tuple[type["SqlRun"], tuple[Asked]]:
         """Made anew in another process."""
@@ -87,6 +88,12 @@ class SqlRun:
         self._notes = Notes(recipe.first_of_each)
         self._supply = Supply(recipe)
         self._take = self._supply.take
+        # Others are asked after each execution. To psycopg that is a list of objects: 1 to 2 us a column.
+        self._give_rows = frozenset(
+            text.text
+            for text, kind in zip(recipe.compiled, self.target.kinds(place), strict=True)
+            if kind.reads_only and place.family.name
+        )
         explicit = bool(place.family.begins)
         self._plain = explicit and not recipe.transaction and (self._commit or self.target.only_reads(place))
         self._begins = place.family.begins

@@ -1,9 +1,12 @@
 """Statements under way by a clock of the test's: who is cut off, when somebody looks again."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from paceline.targets.sql.family import ANY, MYSQL, POSTGRESQL
-from paceline.targets.sql.limit import GRACE_S, Limit
+from paceline.targets.sql.limit import GRACE_S, Limit, cut
 
 
 class Waiting:
@@ -73,3 +76,12 @@ def test_limits_of_servers_are_whole_milliseconds_that_they_take() -> None:
     assert "max_statement_time, 0.25), 0.25)" in MYSQL.limit(0.25)
     assert "max_execution_time, 250), 250)" in MYSQL.limit(0.25)
     assert not ANY.limit(1.0)
+
+
+@pytest.mark.parametrize("name", ["_transport", "_writer"])
+def test_drivers_of_mysql_without_a_way_to_interrupt_lose_their_transport(name: str) -> None:
+    aborted = []
+    transport = SimpleNamespace(abort=lambda: aborted.append(name))
+    held = transport if name == "_transport" else SimpleNamespace(transport=transport)
+    cut(SimpleNamespace(**{"_sock": None, name: held}))
+    assert aborted == [name]
