@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from paceline.campaign.lockstep.pairs import Plan, run_pair
+from paceline.campaign.lockstep.process import Arm, Guest
+from paceline.core.clock import SYSTEM_CLOCK
 from tests.functional import commands
 from tests.functional.repository import FAST, SLOW, Repository
 
@@ -18,7 +22,7 @@ BARE = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_PLUGINS": "paceline.pytes
 PAIRS = ("--pairs", "7", "--epochs", "2", "--seed", "3")
 
 SUITE = """\
-import asyncio, socket, subprocess, sys, threading
+import asyncio, os, socket, subprocess, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 import goods as prices
@@ -113,9 +117,29 @@ def test_load(perf):
 def test_nothing(perf):
     pass
 
-def test_twice(perf):
+def test_several(perf, benchmark):
+    perf(len, "")
     perf(prices.total)
-    perf(prices.total, name="again")
+    for text in ("", "x"):
+        perf(len, text, name="length")
+    benchmark(len, "")
+
+def test_more_on_one_side(perf):
+    perf(prices.total)
+    if prices.VERSION == 2:
+        perf(prices.total)
+
+def test_now_this_now_that(perf):
+    perf(prices.total)
+    if int(os.environ["PYTHONHASHSEED"]) % 2:  # the same on all sides of a pair
+        perf(prices.total)
+
+def test_second_raises(perf):
+    perf(prices.total)
+    perf(prices.dear, name="dear")
+
+def test_measures_what_measures(perf):
+    perf(lambda: perf(prices.total))
 
 def test_fails_afterwards(perf):
     perf(prices.total)
@@ -201,7 +225,7 @@ def seen(shop: Repository, installed: dict[str, str], tmp_path_factory: pytest.T
     return Seen(done, out)
 
 
-def test_every_test_that_measures_one_thing_is_compared(seen: Seen) -> None:
+def test_all_that_tests_measure_is_compared(seen: Seen) -> None:
     assert sorted(seen.compared) == [
         "test_application",
         "test_benchmark",
@@ -213,6 +237,11 @@ def test_every_test_that_measures_one_thing_is_compared(seen: Seen) -> None:
         "test_on_a_running_loop",
         "test_pedantic",
         "test_server",
+        "test_several",
+        "test_several#2",
+        "test_several#3",
+        "test_several#length",
+        "test_several#length#2",
         "test_teardown_fails",
         "test_total",
         "test_what_it_starts_imports_the_copy",
@@ -223,7 +252,7 @@ def test_every_test_that_measures_one_thing_is_compared(seen: Seen) -> None:
 
 def test_each_side_measured_its_own_code(seen: Seen) -> None:
     """At 800 terms for 200 every epoch of the candidate is longer: no verdict is needed to see it."""
-    for name in ("test_total", "test_benchmark", "test_coroutine"):
+    for name in ("test_total", "test_benchmark", "test_coroutine", "test_several#2"):
         for pair in seen.compared[name]["pairs"]:
             assert min(pair["candidate"]["epoch_ns"]) > max(pair["base"]["epoch_ns"]), name
 
@@ -233,7 +262,19 @@ def test_each_side_measured_its_own_code(seen: Seen) -> None:
     [
         ("test_load", "both sides: it is skipped: a duet of a suite compares calls one after the other"),
         ("test_nothing", "both sides: it measured nothing"),
-        ("test_twice", "both sides: it fails: it measures more than once"),
+        (
+            "test_more_on_one_side",
+            "base has come to its end, candidate tests/perf/test_prices.py::test_more_on_one_side#2",
+        ),
+        (
+            "test_now_this_now_that",
+            "it does not measure the same in each pair: tests/perf/test_prices.py::test_now_this_now_that",
+        ),
+        (
+            "test_second_raises",
+            "candidate: LookupError: sold out (in tests/perf/test_prices.py::test_second_raises#dear)",
+        ),
+        ("test_measures_what_measures", "both sides: Failed: it measures while it measures"),
         ("test_fails_afterwards", "candidate: it fails: assert 2 == 1"),
         ("test_server_fails", "both sides: MeasurementError: HTTP 404"),
         ("test_silent_server", "both sides: MeasurementError: no whole answer within 0.1 s [timeout]"),
@@ -294,3 +335,18 @@ def test_an_interpreter_without_paceline_is_told(shop: Repository, tmp_path: Pat
     done = shop.duet("--base-python", str(bare), *PAIRS, "--", "tests/perf", environment=BARE)
     assert done.returncode == 4, done.stdout + done.stderr
     assert "has no Paceline that can take part in a duet of a suite" in " ".join(done.stderr.split())
+
+
+def test_of_what_a_test_measures_only_what_still_needs_pairs_is_measured(tmp_path: Path) -> None:
+    """As an adaptive duet does when one is decided and another is not."""
+    (tmp_path / "test_two.py").write_text("def test_it(perf):\n    perf(int)\n    perf(int)\n    perf(int)\n")
+    guest = Guest("paceline.pytest_plugin.lockstep:serve", ("test_two.py",))
+    arms = [Arm(role, sys.executable, tmp_path, (), environment=BARE, guest=guest) for role in ("base", "candidate")]
+    seen = run_pair(arms, 0, 1, Plan(epochs=2), {}, (), SYSTEM_CLOCK, is_wanted=lambda name: name.endswith("#2"))
+    measured = seen.tests["test_two.py::test_it"]
+    assert isinstance(measured, Mapping)
+    assert {name.rpartition("::")[2]: pair is not None for name, pair in measured.items()} == {
+        "test_it": False,
+        "test_it#2": True,
+        "test_it#3": False,
+    }

@@ -33,6 +33,7 @@ baseline     04       test_exit_codes::test_files
 history      04       test_exit_codes::test_files
 report       04       test_exit_codes::test_files
 demo         2        test_exit_codes::test_an_interrupted_demo
+demo         3        test_exit_codes::test_a_demo_whose_cache_does_not_start
 demo         4        test_exit_codes::test_files
 paceline     04       test_exit_codes::test_files
 pytest       0123456  test_exit_codes::test_pytest
@@ -177,6 +178,16 @@ def test_an_interrupted_demo(tmp_path: Path) -> None:
         out, err = running.communicate(timeout=30)
     assert running.returncode == 2, out + err
     assert "Traceback" not in err
+
+
+def test_a_demo_whose_cache_does_not_start(tmp_path: Path) -> None:
+    """Valkey wants 32 descriptors for itself and one for a client, and ends where it cannot have them."""
+    command = ["sh", "-c", 'ulimit -n 32; exec "$0" -m paceline.cli.main demo', sys.executable]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 3, ended.stdout + ended.stderr
+    assert "Your current 'ulimit -n' of 32 is not enough" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.glob("paceline-demo/*"))
 
 
 def test_files(tmp_path: Path) -> None:

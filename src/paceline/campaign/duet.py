@@ -5,12 +5,13 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from paceline.campaign.duet_sides import Operation, sides_of_callables
 from paceline.campaign.lockstep.guard import Guard, guard
-from paceline.campaign.lockstep.pairs import CANDIDATE, LeftOut, PairSeen, Plan, Size, Sources, run_pair
+from paceline.campaign.lockstep.pairs import CANDIDATE, LeftOut, Measured, PairSeen, Plan, Size, Sources, run_pair
 from paceline.campaign.lockstep.process import Arm, Hello, WorkerLost
 from paceline.core.clock import Clock, utc_text
 from paceline.core.errors import ConfigurationError, MeasurementError
@@ -181,7 +182,7 @@ class _Duet:
         self._observer = observer
         self._started_at = utc_text(clock.utc_now())
         self._pairs: dict[str, list[Pair]] = {}
-        self._discarded: list[tuple[frozenset[str], str]] = []  # with the tests whose loss it is
+        self._discarded: list[tuple[Callable[[str], bool], str]] = []  # with the measurements whose loss it is
         self._names: set[str] = set()  # of all tests that any side has
         self._losses: Counter[str] = Counter()  # of pairs, by the test at which a process was lost
         self._broken: list[str] = []
@@ -212,7 +213,7 @@ class _Duet:
         self._sizes[record.name] = Size(record.pairs[0].calls_per_epoch, len(record.pairs[0].base.epoch_ns))
         self._looks[record.name] = (*record.planned_looks, len(record.pairs) + self._plan.looks[-1])
         self._appended[record.name] = (*record.appended, len(record.pairs))
-        self._discarded += [(frozenset({record.name}), text) for text in record.discarded]
+        self._discarded += [(record.name.__eq__, text) for text in record.discarded]
 
     @staticmethod
     def _check_same(is_same: bool, record: DuetRecord, other: str) -> None:  # noqa: FBT001
@@ -242,7 +243,7 @@ class _Duet:
         )
 
     def _wanted(self) -> frozenset[str]:
-        """Names of the tests that need another pair."""
+        """Names of the measurements that need another pair."""
         if not self._pairs:
             return frozenset() if self._left_out and self._names <= set(self._left_out) else _ALL
         looks = {name: next_look(self._record(name), suite=len(self._pairs)) for name in self._pairs}
@@ -252,8 +253,11 @@ class _Duet:
         return frozenset(name for name, look in looks.items() if look is not None)
 
     def _pair(self, number: int, wanted: frozenset[str], watcher: Guard) -> None:
+        def is_walked(test: str) -> bool:
+            return test not in self._left_out and (wanted is _ALL or any(_is_of(test, name) for name in wanted))
+
         def is_wanted(name: str) -> bool:
-            return name not in self._left_out and (wanted is _ALL or name in wanted)
+            return wanted is _ALL or name in wanted
 
         arms = self._plan.arms(number)
         try:
@@ -265,6 +269,7 @@ class _Duet:
                 self._sizes,
                 usable_cores(),
                 self._clock,
+                is_walked,
                 is_wanted,
                 lambda groups: watcher.watch(*groups),
             )
@@ -279,20 +284,35 @@ class _Duet:
             )
         for name, why in seen.one_sided.items():
             self._leave_out(name, why)
-        for name in [name for name in self._pairs if name not in self._names]:
-            self._leave_out(name, LeftOut("its earlier pairs are there, and neither side has it any more"))
-        for name, outcome in seen.tests.items():
+        for test, outcome in seen.tests.items():
             if isinstance(outcome, LeftOut):
-                self._leave_out(name, outcome)
+                self._leave_out(test, outcome)
             else:
-                self._pairs.setdefault(name, []).append(outcome)
+                self._take(test, outcome)
+        for name in [name for name in self._pairs if not any(_is_of(test, name) for test in self._names)]:
+            self._leave_out(name, LeftOut("its earlier pairs are there, and neither side has it any more"))
+
+    def _take(self, test: str, measured: Measured) -> None:
+        """The pairs of a test, unless it measures now this, now that."""
+        known = self._measurements(test)
+        if known and known != set(measured):
+            then, now = (", ".join(sorted(each)) for each in (known, measured))
+            self._leave_out(test, LeftOut(f"it does not measure the same in each pair: {then}; then {now}"))
+            return
+        for name, pair in measured.items():
+            if pair is not None:
+                self._pairs.setdefault(name, []).append(pair)
+
+    def _measurements(self, test: str) -> set[str]:
+        return {name for name in self._pairs if _is_of(test, name)}
 
     def _lose(self, number: int, wanted: frozenset[str], error: WorkerLost) -> None:
         """Count the pair; a test at which processes are lost before it ever had a pair is not to cost the others."""
         # A process that a test brought down took the others' pair with it, whatever they would have read: that is no
         # choice among theirs.
-        self._discarded.append((frozenset({error.test}) if error.test else wanted, f"pair {number + 1}: {error}"))
-        if error.test not in self._pairs:
+        is_loss = partial(_is_of, error.test) if error.test else lambda name: wanted is _ALL or name in wanted
+        self._discarded.append((is_loss, f"pair {number + 1}: {error}"))
+        if not self._measurements(error.test):
             self._losses[error.test] += 1
             if self._losses[error.test] < _LOST_AT_FIRST:
                 return
@@ -301,12 +321,13 @@ class _Duet:
                 raise MeasurementError(f"no pair could be measured: {error}") from error
             self._leave_out(error.test, LeftOut(str(error), is_broken=error.role == CANDIDATE))
 
-    def _leave_out(self, name: str, why: LeftOut) -> None:
+    def _leave_out(self, test: str, why: LeftOut) -> None:
         # Failing once is failing: what is left of the pairs would be a choice.
-        self._left_out[name] = why.reason
-        self._pairs.pop(name, None)
-        if why.is_broken and name not in self._broken:
-            self._broken.append(name)
+        self._left_out[test] = why.reason
+        for name in self._measurements(test):
+            del self._pairs[name]
+        if why.is_broken and test not in self._broken:
+            self._broken.append(test)
 
     def _check(self, seen: PairSeen, arms: Sequence[Arm]) -> None:
         """That the two sides are what they should be.
@@ -341,7 +362,7 @@ class _Duet:
             base=self._base,
             candidate=self._candidate,
             pairs=tuple(self._pairs[name]),
-            discarded=tuple(text for wanted, text in self._discarded if wanted is _ALL or name in wanted),
+            discarded=tuple(text for is_loss, text in self._discarded if is_loss(name)),
             looks=self._looks.get(name, self._plan.looks),
             appended=self._appended.get(name, ()),
             seed=self._plan.seed,
@@ -372,11 +393,11 @@ def same_code(checkout: Path, copies: Sequence[Path | None], sources: Sequence[S
     ]
     base, candidate = sources[0], sources[1]
     shared = {name: file for name, file in base.installed.items() if candidate.installed.get(name) == file}
-    hidden = [file for name, file in sorted(shared.items()) if _is_of(checkout, name)]
+    hidden = [file for name, file in sorted(shared.items()) if _has_module(checkout, name)]
     return next(iter([*foreign, *sorted(base.defined_in & candidate.defined_in), *hidden]), None)
 
 
-def _is_of(checkout: Path, name: str) -> bool:
+def _has_module(checkout: Path, name: str) -> bool:
     places = (checkout, checkout / "src", checkout / "lib", checkout / "python")
     return any((each / name / "__init__.py").is_file() or (each / f"{name}.py").is_file() for each in places)
 
@@ -389,3 +410,8 @@ def usable_cores() -> Sequence[int]:
 def _told(side: Side, hello: Hello, sources: Sources) -> Side:
     files = {*side.files, *sources.modules, *sources.defined_in}
     return replace(side, python=f"{hello.implementation} {hello.python}", files=tuple(sorted(files)))
+
+
+def _is_of(test: str, name: str) -> bool:
+    """Whether a test makes the measurement of that name: its own, or one with a ``#`` behind it."""
+    return name == test or name.startswith(f"{test}#")

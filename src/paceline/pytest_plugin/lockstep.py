@@ -6,13 +6,15 @@ Started by ``paceline duet REVISION -- TESTS`` in a process of each side; nothin
 import asyncio
 import gc
 import os
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterator, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from paceline.campaign.lockstep import worker
 from paceline.core.redaction import redact
+from paceline.engine.request import checked_name
 from paceline.pytest_plugin.names import name_of
 from paceline.pytest_plugin.session import perf_session
 
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
     from paceline.targets.call import CallTarget
 
 _MEASURING = frozenset({"perf", "benchmark"})
-_ONE_ONLY = (
-    "it measures more than once, and a duet compares one thing a test, as the two sides take turns within it: write a "
-    "test for each, or @pytest.mark.parametrize with a value for each"
+_ONE_AT_A_TIME = (
+    "it measures while it measures, and in a duet the two sides take turns with one thing after the other: let the "
+    "first come to its end"
 )
 _CALLS_ONLY = "a duet of a suite compares calls one after the other: loads, levels and duets have commands of their own"
 _Function = Callable[[], Any]
@@ -43,7 +45,8 @@ class Walk:
         self._not_listed: dict[str, str] = {}
         self._reports: list[pytest.TestReport] = []
         self._name = ""
-        self._has_measured = False  # the test under way
+        self._measured: set[str] = set()  # names of what the test under way measured
+        self._is_measuring = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.has_listed = False
 
@@ -89,13 +92,13 @@ class Walk:
         return True
 
     def _serve(self, item: pytest.Item, following: pytest.Item | None) -> None:
-        self._has_measured = False
+        self._measured.clear()
         self._reports.clear()
         worker.forget_peak()
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         why, teardown_error = _verdict(self._reports)
         is_skip = any(report.skipped for report in self._reports)
-        if not self._has_measured:
+        if not self._measured:
             self._channel.say(left_out=why or "it measured nothing", skipped=is_skip or not why)
         else:
             # Where the operation was defined is no sign here: it may be of Python's library, on both sides.
@@ -107,14 +110,16 @@ class Walk:
         """Measure by order; what a method of the framework with these ``arguments`` returns."""
         target = _target(arguments)
         between = _fold_of(target)
-        self._perform(self._run, target.operation, target.setup_each, target.setup, target.teardown, between)
+        name = self._name_of(arguments)
+        self._perform(self._run, name, target.operation, target.setup_each, target.setup, target.teardown, between)
         return _Later(arguments)  # type: ignore[return-value]  # it becomes one when it is looked at
 
     async def ameasured(self, arguments: Mapping[str, Any]) -> "TestResult":
         """The same on the running event loop."""
         target = _target(arguments)
         between = _fold_of(target)
-        await self._aperform(target.operation, target.setup_each, target.setup, target.teardown, between)
+        name = self._name_of(arguments)
+        await self._aperform(name, target.operation, target.setup_each, target.setup, target.teardown, between)
         return _Later(arguments)  # type: ignore[return-value]  # likewise
 
     def perform(
@@ -125,7 +130,7 @@ class Walk:
         teardown: _Function | None = None,
     ) -> None:
         """Measure ``operation`` until whoever compares has enough of it."""
-        self._perform(self._run, operation, before, setup, teardown)
+        self._perform(self._run, self._name, operation, before, setup, teardown)
 
     async def aperform(
         self,
@@ -135,35 +140,64 @@ class Walk:
         teardown: _Function | None = None,
     ) -> None:
         """The same beside the running event loop."""
-        await self._aperform(operation, before, setup, teardown)
+        await self._aperform(self._name, operation, before, setup, teardown)
 
-    async def _aperform(self, operation: _Function, *around: _Function | None) -> None:
+    async def _aperform(self, name: str, operation: _Function, *around: _Function | None) -> None:
         """It waits for orders in a thread; coroutines run on the loop."""
         loop = asyncio.get_running_loop()
 
         def run(work: Awaitable[Any]) -> Any:  # noqa: ANN401  # whatever it gives
             return asyncio.run_coroutine_threadsafe(_awaited(work), loop).result()
 
-        await asyncio.to_thread(self._perform, run, operation, *around)
+        await asyncio.to_thread(self._perform, run, name, operation, *around)
+
+    def _name_of(self, arguments: Mapping[str, Any]) -> str:
+        """The test's, which leads to its file; behind it what the test itself calls this.
+
+        Raises:
+            ConfigurationError: that is no name.
+        """
+        given = checked_name(arguments["test_name"])
+        return self._name if given == self._name else f"{self._name}#{redact(given)}"
 
     def _perform(
         self,
         run: Callable[[Any], Any],
+        name: str,
         operation: _Function,
         before: _Function | None,
         setup: _Function | None,
         teardown: _Function | None,
         between: _Function | None = None,
     ) -> None:
-        if self._has_measured:
-            pytest.fail(_ONE_ONLY, pytrace=False)
+        if self._is_measuring:
+            pytest.fail(_ONE_AT_A_TIME, pytrace=False)
+        self._is_measuring = True
+        try:
+            self._measure(run, name, (setup, teardown), worker.Performer(operation, run, before, between))
+        finally:
+            self._is_measuring = False
+
+    def _measure(
+        self,
+        run: Callable[[Any], Any],
+        name: str,
+        around: tuple[_Function | None, _Function | None],
+        performer: worker.Performer,
+    ) -> None:
+        setup, teardown = around
+        earlier = {}
+        if self._measured:  # the peak up to here is that of what came before
+            earlier = {"peak_rss_bytes": worker.peak_rss_bytes()}
+            worker.forget_peak()
         _call(setup, run)
         try:
             gc.collect()
             gc.freeze()  # what was imported lives on: looking through it before each epoch would take longer than it
-            self._has_measured = True
-            self._channel.say(ready=self._name)
-            worker.perform(self._orders, self._channel, worker.Performer(operation, run, before, between))
+            name = _numbered(name, self._measured)
+            self._measured.add(name)
+            self._channel.say(ready=name, **earlier)
+            worker.perform(self._orders, self._channel, performer)
         finally:
             _call(teardown, run)
 
@@ -203,6 +237,12 @@ def serve(
 
 def _measures(item: pytest.Item) -> bool:
     return not _MEASURING.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    """The name, or where it is taken the first of ``name#2``, ``name#3``, ... that is not."""
+    numbered = (f"{name}#{number}" for number in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _target(arguments: Mapping[str, Any]) -> "CallTarget":

@@ -4,7 +4,7 @@ import math
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from statistics import median
 from typing import Any
@@ -89,13 +89,13 @@ class PairSeen:
 
     Attributes:
         hellos: what each arm said it is.
-        tests: for each test that all arms have, its pair, or why there is none.
+        tests: for each test that all arms have, the pair of each of its measurements, or why there is none.
         one_sided: why tests are not walked that only some arms have, by name.
         sources: where the code of each arm came from.
     """
 
     hellos: tuple[Hello, ...]
-    tests: Mapping[str, Pair | LeftOut]
+    tests: Mapping[str, "Measured | LeftOut"]
     one_sided: Mapping[str, LeftOut]
     sources: tuple[Sources, ...]
 
@@ -109,6 +109,9 @@ class _Heard:
     errors: list[int] = field(default_factory=list)
 
 
+Measured = Mapping[str, Pair | None]  # by the name of each measurement of a test; None for one that is not wanted
+
+
 def run_pair(
     arms: Sequence[Arm],
     number: int,
@@ -117,6 +120,7 @@ def run_pair(
     sizes: dict[str, Size],
     cores: Sequence[int],
     clock: Clock,
+    is_walked: Callable[[str], bool] = lambda _: True,
     is_wanted: Callable[[str], bool] = lambda _: True,
     started: Callable[[Sequence[int]], None] = lambda _: None,
 ) -> PairSeen:
@@ -127,10 +131,11 @@ def run_pair(
         number: of the pair.
         seed: of everything that is drawn: core, layout, order.
         plan: how it is measured.
-        sizes: by test, as the first pair found it; filled in here, so that all pairs agree.
+        sizes: by measurement, as the first pair found it; filled in here, so that all pairs agree.
         cores: to draw one from.
         clock: for time limits.
-        is_wanted: whether the test of a name is walked.
+        is_walked: whether the test of a name is walked.
+        is_wanted: whether the measurement of a name is made, where its test is walked.
         started: is told the groups of processes that live, and of none at the end.
 
     Raises:
@@ -150,13 +155,13 @@ def run_pair(
         hellos = [each.hello() for each in workers]
         lists = [frozenset(hello.names) for hello in hellos]
         everywhere = frozenset.intersection(*lists)
-        walked = tuple(name for name in hellos[0].names if name in everywhere and is_wanted(name))
-        seen: dict[str, Pair | LeftOut] = {}
+        walked = tuple(name for name in hellos[0].names if name in everywhere and is_walked(name))
+        seen: dict[str, Measured | LeftOut] = {}
         sources = tuple(Sources() for _ in workers)
         for name, following in zip_longest(walked, walked[1:]):
             at = name
             walk = _Walk(workers, hellos, name, following, plan, draw)
-            seen[name] = walk.measure(number, seed, core, sizes, sources)
+            seen[name] = walk.measure(number, seed, core, sizes, sources, is_wanted)
         for each in workers:
             each.let_end()
         for each in workers:
@@ -227,32 +232,52 @@ class _Walk:
         self._draw = draw
 
     def measure(
-        self, number: int, seed: int, core: int | None, sizes: dict[str, Size], sources: Sequence[Sources]
-    ) -> Pair | LeftOut:
-        opened = [each.open(self._name, self._following) for each in self._workers]
-        ready = [each for each, reason in zip(self._workers, opened, strict=True) if reason is None]
-        failed = self._failure(opened)
-        heard: list[_Heard] | LeftOut = self._epochs(sizes) if failed is None else failed
-        ends = {id(each): each.close_test() for each in ready}
-        for known, each in zip(sources, self._workers, strict=True):
-            end = ends.get(id(each), {})
+        self,
+        number: int,
+        seed: int,
+        core: int | None,
+        sizes: dict[str, Size],
+        sources: Sequence[Sources],
+        is_wanted: Callable[[str], bool],
+    ) -> Measured | LeftOut:
+        """All measurements of the test, or none: one that fails, or that a side lacks, is the test's failure."""
+        said = [each.open(self._name, self._following) for each in self._workers]
+        pairs: dict[str, Pair | None] = {}
+        left_out = self._failure(self._troubles(said))
+        while left_out is None and any("ready" in answer for answer in said):
+            name, *others = [answer.get("ready") for answer in said]
+            if name is None or set(others) != {name}:
+                left_out = self._unlike([name, *others])
+                break
+            heard = self._epochs(name, sizes) if is_wanted(name) else None
+            if isinstance(heard, LeftOut):
+                left_out = heard if name == self._name else replace(heard, reason=f"{heard.reason} (in {name})")
+                break
+            said = [each.go_on() for each in self._workers]
+            peaks = [answer["peak_rss_bytes"] for answer in said]
+            pairs[name] = None if heard is None else _pair_of(heard, peaks, number, seed, sizes[name].calls, core)
+            left_out = self._failure(self._troubles(said))
+        ends = [each.close_test(answer) for each, answer in zip(self._workers, said, strict=True)]
+        for known, each, end in zip(sources, self._workers, ends, strict=True):
             known.modules.update(end.get("files", ()))
             known.defined_in.update(end.get("defined_in", ()))
             known.installed.update(end.get("installed", {}))
             if end.get("teardown_error"):
                 known.teardown_errors[self._name] = each.told(end["teardown_error"])
-        if isinstance(heard, LeftOut):
-            return heard
-        failed_after = self._failure([each.trouble_in(ends[id(each)]) for each in self._workers])
-        if failed_after is not None:
-            return failed_after
-        calls = sizes[self._name].calls
-        peaks = [ends[id(each)]["peak_rss_bytes"] for each in self._workers]
-        base, candidate = (_epochs_of(each, calls, peak) for each, peak in zip(heard[:2], peaks[:2], strict=True))
-        null = planted = None
-        if len(heard) > 2:  # noqa: PLR2004  # the third is the control
-            null, planted = (_epochs_of(_every_second(heard[2], first), calls, peaks[2]) for first in (0, 1))
-        return Pair(number, seed, calls, base, candidate, null, planted, core)
+        return left_out or pairs
+
+    def _troubles(self, said: Sequence[Mapping[str, Any]]) -> list[Trouble | None]:
+        return [each.trouble_in(answer) for each, answer in zip(self._workers, said, strict=True)]
+
+    def _unlike(self, names: Sequence[str | None]) -> LeftOut:
+        """Why there is nothing to compare where each side is about to measure something else."""
+        told = ", ".join(
+            f"{each.role} {name or 'has come to its end'}" for each, name in zip(self._workers, names, strict=True)
+        )
+        return LeftOut(
+            f"it does not measure the same on both sides: {told}. Each side has to make the same measurements in the "
+            "same order"
+        )
 
     def _failure(self, troubles: Sequence[Trouble | None]) -> LeftOut | None:
         """The first in the order of the arms. A test about what is new fails on the base, and nothing is broken."""
@@ -265,14 +290,13 @@ class _Walk:
                 return LeftOut(f"{each.role}: {trouble.text}", is_broken)
         return None
 
-    def _epochs(self, sizes: dict[str, Size]) -> list[_Heard] | LeftOut:
+    def _epochs(self, name: str, sizes: dict[str, Size]) -> list[_Heard] | LeftOut:
         """What each arm said, or what went wrong on which side."""
         calibrated = [each.ask("call_ns", do="calibrate") for each in self._workers]
-        failed = [each.trouble_in(said) for each, said in zip(self._workers, calibrated, strict=True)]
-        if (left_out := self._failure(failed)) is not None:
+        if (left_out := self._failure(self._troubles(calibrated))) is not None:
             return left_out
         call_ns = [float(said["call_ns"]) for said in calibrated]
-        size = sizes.setdefault(self._name, size_of(max(call_ns), self._plan.epochs))
+        size = sizes.setdefault(name, size_of(max(call_ns), self._plan.epochs))
         singly = min(call_ns) >= self._shortest_single_ns
         heard = [_Heard() for _ in self._workers]
         for epoch, arm in order_of(self._draw, len(self._workers), size.epochs):
@@ -318,6 +342,16 @@ def _keep(heard: _Heard, said: Mapping[str, Any]) -> None:
 
 def _every_second(heard: _Heard, first: int) -> _Heard:
     return _Heard(heard.totals_ns[first::2], heard.samples_ns[first::2], heard.errors[first::2])
+
+
+def _pair_of(
+    heard: Sequence[_Heard], peaks: Sequence[int | None], number: int, seed: int, calls: int, core: int | None
+) -> Pair:
+    base, candidate = (_epochs_of(each, calls, peak) for each, peak in zip(heard[:2], peaks[:2], strict=True))
+    null = planted = None
+    if len(heard) > 2:  # noqa: PLR2004  # the third is the control
+        null, planted = (_epochs_of(_every_second(heard[2], first), calls, peaks[2]) for first in (0, 1))
+    return Pair(number, seed, calls, base, candidate, null, planted, core)
 
 
 def _epochs_of(heard: _Heard, calls: int, peak_rss_bytes: int | None) -> Epochs:

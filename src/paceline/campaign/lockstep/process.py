@@ -206,10 +206,10 @@ class Worker:
             {file: self.told(reason) for file, reason in listed.get("not_listed", {}).items()},
         )
 
-    def open(self, name: str, following: str | None) -> Trouble | None:
-        """Let it prepare a test, and say which one comes after it; why that failed, or None."""
+    def open(self, name: str, following: str | None) -> dict[str, Any]:
+        """Let it prepare a test, and say which one comes after it; ``ready`` with what it measures, or ``left_out``."""
         self._say(open=name, next=following)
-        return self.trouble_in(self._hear("ready", "left_out"))
+        return self._hear("ready", "left_out")
 
     def trouble_in(self, said: Mapping[str, Any]) -> Trouble | None:
         """What an answer says of why a test cannot be compared."""
@@ -221,10 +221,16 @@ class Worker:
         self._say(**order)
         return self._hear(expected, "failed")
 
-    def close_test(self) -> dict[str, Any]:
-        """Let it leave a test; what it says at the end of it."""
+    def go_on(self) -> dict[str, Any]:
+        """Let it leave what it measures; ``ready`` with what the test measures next, or ``closed`` at its end."""
         self._say(do="close")
-        return self._hear("closed")
+        return self._hear("ready", "closed")
+
+    def close_test(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Let it leave a test, of which it ``said`` the last so far; what it says at the end of it."""
+        while "ready" in said:
+            said = self.go_on()
+        return said
 
     def told(self, text: str) -> str:
         """What the user's code said, for people: no credentials, and no place that is gone afterwards."""

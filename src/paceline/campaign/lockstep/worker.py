@@ -6,9 +6,10 @@ the rest and reads the clock itself. A test session takes part by a function tha
 here: it is called with the channel, the orders, its arguments and what pins it, and speaks as :func:`main` does.
 
 Messages are lines of JSON. The process speaks first: ``hello``, then ``list`` (names of its tests, and why others
-could not be listed), or ``refused``. For each test that it is sent to (``open``, and which one is ``next``): ``ready``,
-or ``left_out`` with the reason; then an answer to each ``calibrate`` and ``epoch``, until ``close``; then ``closed``,
-with ``left_out`` where the test failed after all, or was ``skipped``. It ends with its orders.
+could not be listed), or ``refused``. For each test that it is sent to (``open``, and which one is ``next``): ``ready``
+with the name of what it measures, or ``left_out`` with the reason; then an answer to each ``calibrate`` and ``epoch``,
+until ``close``; then ``ready`` once more where the test goes on to measure something else, or ``closed``, with
+``left_out`` where the test failed after all, or was ``skipped``. It ends with its orders.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ TYPE_CHECKING = False  # typing itself would be a tenth of the start
 if TYPE_CHECKING:
     from typing import Any, Callable, Iterator  # noqa: UP035  # for Python 3.8
 
-PROTOCOL = 2
+PROTOCOL = 3
 _CALIBRATION_NS = 2_000_000
 _CO_COROUTINE = 0x80  # inspect.CO_COROUTINE
 _PREPARING = 8
@@ -235,7 +236,9 @@ def perform(orders: Iterator[dict[str, Any]], channel: Channel, performer: Perfo
                 performer.between()
             gc.collect()
             total, samples, errors = performer.epoch(order["calls"], order["planted"], singly=order["singly"])
-        except Exception as error:  # noqa: BLE001  # the user's: told to whoever compares
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  # the user's, an exit or pytest.fail too: told to whoever compares
             channel.say(failed=_text_of(error))
         else:
             channel.say(total_ns=total, samples_ns=samples, errors=errors)
