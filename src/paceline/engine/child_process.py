@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from paceline.core.errors import MeasurementError, PacelineError
+from paceline.engine.dispatch import order_of
 from paceline.engine.live import Seen
 from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
@@ -158,13 +159,13 @@ class Child:
         """Tell it what to run.
 
         Raises:
-            MeasurementError: the request cannot be handed to another process.
+            ConfigurationError, MeasurementError: the request cannot be handed to another process.
         """
-        try:
-            order = pickle.dumps((request, self._cpus))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise MeasurementError(f"the target cannot be handed to a process of its own: {error}") from error
-        self.send(order)
+        self.hand_on(order_of(request))
+
+    def hand_on(self, order: bytes, folder: str | None = None) -> None:
+        """Tell it what to run, as :func:`order_of` has it; files that it brings along are put into ``folder``."""
+        self.send(pickle.dumps((order, self._cpus, folder)))
 
     def start_at(self, at_s: float) -> None:
         """Tell a leg that is ready when to start."""

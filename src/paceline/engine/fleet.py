@@ -16,10 +16,10 @@ from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.core.version import __version__
 from paceline.engine import station
-from paceline.engine.child_process import Message, Window
+from paceline.engine.child_process import Failed, Message, Window
 from paceline.engine.cluster import Cluster
+from paceline.engine.dispatch import order_of
 from paceline.engine.request import RunRequest
-from paceline.targets.lanes import PackedTarget
 from paceline.workload.legs import Leg
 
 _ASK_S = 0.3
@@ -134,14 +134,9 @@ class RemoteChild:
         """Tell it what to run.
 
         Raises:
-            MeasurementError: the request cannot be handed over, or the worker cannot start it.
+            ConfigurationError, MeasurementError: the request cannot be handed over, or the worker cannot start it.
         """
-        if isinstance(request.target, PackedTarget):
-            request = replace(request, target=request.target.packed())
-        try:
-            order = pickle.dumps(request)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise MeasurementError(f"the target cannot be handed to another machine: {error}") from error
+        order = order_of(request, packed=True)
         try:
             self._fleet.call(self.worker, station.begin, self._name, order)
         except Exception as error:
@@ -154,6 +149,9 @@ class RemoteChild:
             message: Message = pickle.loads(data)  # noqa: S301  # from the cluster's own peers
             if isinstance(message, Window):
                 message = replace(message, at_s=message.at_s - self._ahead_s)
+            elif isinstance(message, Failed):
+                kind = ConfigurationError if isinstance(message.error, ConfigurationError) else MeasurementError
+                message = Failed(kind(f"worker {self.worker}: {message.error}"))
             yield message
 
     def start_at(self, at_s: float) -> None:

@@ -9,7 +9,7 @@ from paceline.engine.places import LegChild
 from paceline.engine.request import LoadNow, Run
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
-from paceline.records.load import LegRun
+from paceline.records.load import LegRun, LoadRecord
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
@@ -30,6 +30,7 @@ class LegSeen:
         is_ready: whether it waits for the start.
         is_over: whether it has nothing more to say.
         opened_s: when its window opened.
+        is_closed: whether its window is over: what follows, a teardown of the user's, may take its time in silence.
         progress: the newest.
         partial: all that it has seen, as of its newest slice.
         ended: what it reported at its end.
@@ -42,6 +43,7 @@ class LegSeen:
     is_ready: bool = False
     is_over: bool = False
     opened_s: float | None = None
+    is_closed: bool = False
     progress: Progress | None = None
     partial: RunRecord | None = None
     ended: Run | None = None
@@ -64,12 +66,12 @@ def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> 
     if not records:
         return None
     record = legs_merged(records)
-    assert record.load is not None
+    load = record.load or LoadRecord()  # calls in loops of their own have none
     runs = tuple(_leg_run(leg, workload, start_s) for leg in legs)
-    arrivals = record.load.arrivals
+    arrivals = load.arrivals
     if arrivals is not None and any(leg.lost for leg in legs):
         arrivals = replace(arrivals, planned=sum(each.planned or 0 for each in runs))
-    return replace(record, load=replace(record.load, legs=runs, arrivals=arrivals))
+    return replace(record, load=replace(load, legs=runs, arrivals=arrivals))
 
 
 def seen_by_all(legs: list[LegSeen]) -> Seen | None:
@@ -96,10 +98,11 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
     skew_ns = None
     if leg.opened_s is not None and start_s is not None:
         skew_ns = round((leg.opened_s - start_s) * NS_PER_S)
-    if record is None or record.load is None:
+    if record is None:
         planned = _planned(leg, workload) if has_arrivals(workload) else None
         return LegRun(Counts(), planned, 0.0, start_skew_ns=skew_ns, lost=leg.lost, lost_at_ns=0)
-    arrivals = record.load.arrivals
+    load = record.load or LoadRecord()
+    arrivals = load.arrivals
     planned, delivered = None if arrivals is None else arrivals.planned, 1.0
     if leg.lost:
         delivered = _delivered(leg, record, workload)
@@ -108,12 +111,18 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
         counts=record.counts,
         planned=planned,
         delivered=delivered,
-        busiest_percent=max(record.load.cpu_percent, default=0.0),
+        busiest_percent=max(load.cpu_percent, default=_mean_percent(record)),
         generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
         start_skew_ns=skew_ns,
         lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
     )
+
+
+def _mean_percent(record: RunRecord) -> float:
+    """CPU of its process over the window, where no second of it was looked at."""
+    cpu_s = record.circumstances.own_cpu_s
+    return 100 * cpu_s * NS_PER_S / record.elapsed_ns if cpu_s and record.elapsed_ns else 0.0
 
 
 def _planned(leg: LegSeen, workload: Workload) -> int:

@@ -53,9 +53,16 @@ class Places(Protocol):
 
 
 class Cores:
-    """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind."""
+    """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind.
+
+    Args:
+        of_its_own: whether a leg gets a core of its own; a function of the user's may use as many as it likes.
+    """
 
     soon_s = 0.02
+
+    def __init__(self, *, of_its_own: bool = True) -> None:
+        self._of_its_own = of_its_own
 
     def open(self, asked: int) -> int:
         """As many as asked for."""
@@ -64,7 +71,7 @@ class Cores:
     def child(self, leg: Leg) -> Child:
         """A process for ``leg``."""
         cores = usable_cores()
-        return Child([cores[leg.number]] if leg.of <= len(cores) else None)
+        return Child([cores[leg.number]] if self._of_its_own and leg.of <= len(cores) else None)
 
     def close(self) -> None:
         """Nothing is left to do."""

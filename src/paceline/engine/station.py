@@ -8,13 +8,9 @@ import pickle
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.engine.child_process import Child
-from paceline.engine.request import RunRequest
-from paceline.targets.lanes import PackedTarget
 
 _ALONE_S = 1.5  # without a question: the driver is gone, or cannot reach this machine
 _ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
@@ -39,7 +35,8 @@ class Station:
         self._asked_s = SYSTEM_CLOCK.now_s()
         self._patience_s = _ALONE_BEFORE_S
         self._over = threading.Event()
-        self._child.order(self._at_home(pickle.loads(order)))  # noqa: S301  # from the cluster's own peers
+        # Looked into only there: what a worker has imported once, it would not import anew when it has changed.
+        self._child.hand_on(order, self._folder.name)
         threading.Thread(target=self._relay, name="paceline-relay", daemon=True).start()
         threading.Thread(target=self._watch, name="paceline-watch", daemon=True).start()
 
@@ -58,12 +55,6 @@ class Station:
         ending = self._ending  # read first: what was said before it is in the list by then
         said, self._said = self._said, []
         return said, ending
-
-    def _at_home(self, request: RunRequest) -> RunRequest:
-        target = request.target
-        if not isinstance(target, PackedTarget):
-            return request
-        return replace(request, target=target.unpacked(Path(self._folder.name)))
 
     def _relay(self) -> None:
         try:
