@@ -1,7 +1,9 @@
 """Legs on the workers of a real Dask cluster, in processes of this machine, and what becomes of them when those end."""
 
 import os
+import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from paceline import Cluster, ConstantRate, HttpTarget, TestStatus
+from paceline import CacheTarget, Cluster, ConstantRate, HttpTarget, PerformanceTestFramework, SqlTarget, TestStatus
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine import fleet, legs, runs
 from paceline.engine.cluster import check_reach
@@ -20,7 +22,11 @@ from paceline.judge.result import judge
 from paceline.records.run_record import RunRecord, TestType
 from paceline.scenario.files import FileScenario
 from paceline.workload.models import ClosedLoop, FixedIterations, Poisson, Stages, Workload
+from tests.functional.commands import paceline
+from tests.functional.queue_server import queue_server
+from tests.functional.same import LOAD, SERVICE, assert_same
 from tests.functional.small_server import small_server
+from tests.functional.valkeys import valkey
 from tests.waiting import wait_for
 
 distributed = pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
@@ -108,6 +114,53 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
     assert [leg.lost for leg in record.load.legs] == ["", ""]
     assert all(leg.start_skew_ns is not None for leg in record.load.legs)
     wait_for(lambda: not generators())
+
+
+def test_the_same_as_by_one_process_within_its_interval(machines: Machines) -> None:
+    with queue_server() as server:
+        asked = load(server.url(SERVICE), Cluster(machines.address), LOAD)
+        seen = [runs.run(replace(asked, cluster=where)).record for where in (None, asked.cluster)]
+        assert server.report(SERVICE).sent == sum(record.counts.ok for record in seen)
+    assert_same(seen)
+    assert seen[1].load is not None
+    assert len(seen[1].load.legs) == 2
+
+
+def test_functions_travel(machines: Machines, tmp_path: Path) -> None:
+    """Those of a script by value, those of a file with it; a module has to be there already."""
+    where = Cluster(machines.address)
+    added = 1
+    framework = PerformanceTestFramework()
+    fixed = FixedIterations(40, workers=4)
+    result = framework.run_load("local", lambda: 41 + added, fixed, warmup_s=0, cluster=where)
+    assert result.record.counts.ok == 40
+    (tmp_path / "bench.py").write_text("import threading\nLOCK = threading.Lock()\ndef look():\n    LOCK.locked()\n")
+    words = ("-n", "40", "-c", "4", "--cluster", machines.address)
+    done = paceline(tmp_path, "call", "bench.py:look", *words)
+    assert done.returncode == 0, done.stderr
+    assert "processes     2 together" in done.stdout
+    done = paceline(tmp_path, "call", "bench:look", *words)
+    assert done.returncode == 4
+    assert re.search("worker tcp://.*: there is no module 'bench'", done.stderr)
+
+
+def test_a_cache_and_a_database_from_several_machines(machines: Machines, tmp_path: Path) -> None:
+    where = Cluster(machines.address)
+    framework = PerformanceTestFramework()
+    with valkey() as server:
+        target = CacheTarget(server.url, "set", keys=400, key_pattern="sequential", prefill=0)
+        result = framework.run_load("cache", target, FixedIterations(400, workers=4), warmup_s=0, cluster=where)
+        assert result.record.cache is not None
+        assert result.record.cache.server is not None
+        assert result.record.cache.server.keys_after == 400
+        assert server.call("DBSIZE") == 0
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id\n" + "".join(f"{number}\n" for number in range(30)))
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE records (id INTEGER PRIMARY KEY)")
+    insert = SqlTarget(f"sqlite:///{tmp_path}/a.db", "INSERT INTO records VALUES (:id)", rows=rows, commit=True)
+    result = framework.run_load("sql", insert, FixedIterations(30, workers=2), warmup_s=0, cluster=where)
+    assert result.record.counts.ok == 30
 
 
 def test_a_scenario_file_travels(url: str, machines: Machines, tmp_path: Path) -> None:

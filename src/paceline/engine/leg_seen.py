@@ -111,18 +111,12 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
         counts=record.counts,
         planned=planned,
         delivered=delivered,
-        busiest_percent=max(load.cpu_percent, default=_mean_percent(record)),
+        busiest_percent=max(load.cpu_percent, default=0.0),
         generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
         start_skew_ns=skew_ns,
         lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
     )
-
-
-def _mean_percent(record: RunRecord) -> float:
-    """CPU of its process over the window, where no second of it was looked at."""
-    cpu_s = record.circumstances.own_cpu_s
-    return 100 * cpu_s * NS_PER_S / record.elapsed_ns if cpu_s and record.elapsed_ns else 0.0
 
 
 def _planned(leg: LegSeen, workload: Workload) -> int:

@@ -2,13 +2,13 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, pairwise
 
 from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S, counted, format_count, format_ms
 from paceline.judge.result import TestResult
 from paceline.records.latency import Latency
-from paceline.records.load import Arrivals, LegRun, Part, Probe, Traffic
+from paceline.records.load import Arrivals, LoadRecord, Part, Probe, Traffic
 from paceline.records.run_record import Execution
 from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, page_width, share_text, squeezed
 
@@ -137,18 +137,20 @@ def load_lines(result: TestResult) -> Iterator[str]:
         own = "; a process of its own" if load.own_process else ""
         text = f"CPU {mean:.0f} % of a core, {max(load.cpu_percent):.0f} % in its busiest second{own}"
         yield from labelled("generator", text)
-    yield from _legs(load.legs)
+    yield from _legs(load)
 
 
-def _legs(legs: Sequence[LegRun]) -> Iterator[str]:
+def _legs(load: LoadRecord) -> Iterator[str]:
     """A line on each of the processes that made the load together."""
+    legs = load.legs
     skews_ns = [abs(leg.start_skew_ns) for leg in legs if leg.start_skew_ns is not None]
     if skews_ns:
         text = f"{len(legs)} together, started within {format_ms(max(skews_ns) / NS_PER_MS)}"
         yield from labelled("processes", text)
     for number, leg in enumerate(legs, start=1):
-        made = counted(leg.counts.attempts, "attempt")
-        text = f"{number}: {made}, CPU {leg.busiest_percent:.0f} % in its busiest second"
+        text = f"{number}: {counted(leg.counts.attempts, 'attempt')}"
+        if load.cpu_percent:  # of calls in loops of their own nobody looks at single seconds
+            text += f", CPU {leg.busiest_percent:.0f} % in its busiest second"
         if leg.generator_lag_p99_ns is not None:
             text += f", lag p99 {format_ms(leg.generator_lag_p99_ns / NS_PER_MS)}"
         yield from labelled("", f"{text}; {leg.lost}" if leg.lost else text)
