@@ -24,7 +24,7 @@ from paceline.scenario.files import FileScenario
 from paceline.workload.models import ClosedLoop, FixedIterations, Poisson, Stages, Workload
 from tests.functional.commands import paceline
 from tests.functional.queue_server import queue_server
-from tests.functional.same import LOAD, SERVICE, assert_same
+from tests.functional.same import LOAD, SERVICE, assert_same, target_of
 from tests.functional.small_server import small_server
 from tests.functional.valkeys import valkey
 from tests.waiting import wait_for
@@ -118,7 +118,7 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
 
 def test_the_same_as_by_one_process_within_its_interval(machines: Machines) -> None:
     with queue_server() as server:
-        asked = load(server.url(SERVICE), Cluster(machines.address), LOAD)
+        asked = load("http://127.0.0.1", Cluster(machines.address), LOAD, target=target_of(server))
         seen = [runs.run(replace(asked, cluster=where)).record for where in (None, asked.cluster)]
         assert server.report(SERVICE).sent == sum(record.counts.ok for record in seen)
     assert_same(seen)
@@ -134,14 +134,14 @@ def test_functions_travel(machines: Machines, tmp_path: Path) -> None:
     fixed = FixedIterations(40, workers=4)
     result = framework.run_load("local", lambda: 41 + added, fixed, warmup_s=0, cluster=where)
     assert result.record.counts.ok == 40
-    (tmp_path / "bench.py").write_text("import threading\nLOCK = threading.Lock()\ndef look():\n    LOCK.locked()\n")
+    (tmp_path / "lookups.py").write_text("import threading\nLOCK = threading.Lock()\ndef look():\n    LOCK.locked()\n")
     words = ("-n", "40", "-c", "4", "--cluster", machines.address)
-    done = paceline(tmp_path, "call", "bench.py:look", *words)
+    done = paceline(tmp_path, "call", "lookups.py:look", *words)
     assert done.returncode == 0, done.stderr
     assert "processes     2 together" in done.stdout
-    done = paceline(tmp_path, "call", "bench:look", *words)
+    done = paceline(tmp_path, "call", "lookups:look", *words)
     assert done.returncode == 4
-    assert re.search("worker tcp://.*: there is no module 'bench'", done.stderr)
+    assert re.search("worker tcp://.*: there is no module 'lookups'", done.stderr)
 
 
 def test_a_cache_and_a_database_from_several_machines(machines: Machines, tmp_path: Path) -> None:

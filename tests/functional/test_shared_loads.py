@@ -19,7 +19,6 @@ from paceline import (
     CacheClientTarget,
     CacheTarget,
     ClosedLoop,
-    HttpTarget,
     PerformanceTestFramework,
     Poisson,
     Scenario,
@@ -37,7 +36,7 @@ from paceline.workload.keys import Sequential
 from paceline.workload.models import FixedIterations, Workload
 from tests.functional.commands import paceline
 from tests.functional.queue_server import queue_server
-from tests.functional.same import LOAD, SERVICE, assert_same
+from tests.functional.same import LOAD, SERVICE, assert_same, target_of
 from tests.functional.small_server import small_server
 from tests.functional.test_legs import Watching
 from tests.functional.valkeys import Valkey, valkey
@@ -312,6 +311,6 @@ def test_the_same_as_by_one_process_within_its_interval() -> None:
         seen = []
         for processes in (1, 2):
             server.forget(SERVICE)
-            seen.append(load(HttpTarget(server.url(SERVICE)), LOAD, processes, probe=False).record)
+            seen.append(load(target_of(server), LOAD, processes, probe=False).record)
             assert server.report(SERVICE).sent == seen[-1].counts.ok
     assert_same(seen)
