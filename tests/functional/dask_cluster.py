@@ -9,11 +9,11 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import distributed
 import psutil
 
+from paceline.engine.cluster import Cluster
+from paceline.engine.connecting import connected
 from tests.waiting import wait_for
 
 _QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
@@ -28,41 +28,45 @@ class DaskCluster:
         workers: their processes, in the order they were started.
     """
 
-    def __init__(self, folder: Path, security: Sequence[str] = ()) -> None:
+    def __init__(self, folder: Path, scheduler: Sequence[str], worker: Sequence[str]) -> None:
         self._folder = folder
-        self._security = tuple(security)
+        self._options = tuple(worker)
         self._all: list[subprocess.Popen[bytes]] = []
         file = folder / "scheduler.json"
+        place = ("--protocol", "tls") if scheduler else ()
         self.scheduler = self._start(
-            "scheduler", "--host", _host(security), "--port", "0", "--no-dashboard", "--scheduler-file", str(file)
-        )
+            "scheduler", "--host", "127.0.0.1", "--port", "0", *place, "--no-dashboard", "--scheduler-file", str(file),
+            *scheduler,
+        )  # fmt: skip
         wait_for(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
         self.address: str = json.loads(file.read_text())["address"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def add(self, *words: str, env: Mapping[str, str] | None = None, open_files: int | None = None) -> int:
-        """Start a worker; its pid. Whoever needs it waits with :meth:`client`."""
+        """Start a worker; its pid. Whoever needs it there calls :meth:`wait`."""
         before = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh"]
         worker = self._start(
             "worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard",
-            "--local-directory", str(self._folder), *words, env=env, before=before,
+            "--local-directory", str(self._folder), *self._options, *words, env=env, before=before,
         )  # fmt: skip
         self.workers.append(worker)
         return worker.pid
 
-    @contextlib.contextmanager
-    def client(self, security: Any = None) -> Iterator[Any]:
-        """A client, once all workers that live are there."""
-        with distributed.Client(  # type: ignore[no-untyped-call]  # of Dask
-            self.address, security=security, set_as_default=False
-        ) as client:
-            client.wait_for_workers(sum(worker.poll() is None for worker in self.workers), timeout=30)
-            yield client
+    def wait(self, as_whom: Cluster | None = None) -> dict[str, int]:
+        """Wait for all workers that live; their pids by their addresses, in the order that legs are dealt out."""
+        client = connected(as_whom or Cluster(self.address))
+        pids: dict[str, int] = {}
 
-    def pids(self, security: Any = None) -> dict[str, int]:
-        """Of its workers, by their addresses in the order that legs are dealt out."""
-        with self.client(security) as client:
-            return dict(sorted(client.run(os.getpid, on_error="ignore").items()))
+        def all_are_there() -> bool:
+            pids.clear()
+            pids.update(sorted(client.run(os.getpid, on_error="ignore").items()))
+            return set(pids.values()) >= {worker.pid for worker in self.workers if worker.poll() is None}
+
+        try:
+            wait_for(all_are_there)
+        finally:
+            client.close()
+        return pids
 
     def close(self) -> None:
         """End what is left."""
@@ -76,7 +80,7 @@ class DaskCluster:
         self, *words: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [*before, sys.executable, "-m", "dask", *words, *self._security],
+            [*before, sys.executable, "-m", "dask", *words],
             env={**os.environ, **_QUIET, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -86,15 +90,13 @@ class DaskCluster:
         return process
 
 
-def _host(security: Sequence[str]) -> str:
-    return "tls://127.0.0.1" if security else "tcp://127.0.0.1"
-
-
 @contextlib.contextmanager
-def dask_cluster(workers: int, security: Sequence[str] = ()) -> Iterator[DaskCluster]:
-    """One with so many workers; ``security`` are options that name its certificates."""
+def dask_cluster(
+    workers: int, scheduler_options: Sequence[str] = (), worker_options: Sequence[str] = ()
+) -> Iterator[DaskCluster]:
+    """One with so many workers; options are those that name certificates."""
     with tempfile.TemporaryDirectory(prefix="dask-", ignore_cleanup_errors=True) as folder:
-        cluster = DaskCluster(Path(folder), security)
+        cluster = DaskCluster(Path(folder), scheduler_options, worker_options)
         try:
             for _ in range(workers):
                 cluster.add()

@@ -23,14 +23,14 @@ from tests.functional.dask_cluster import DaskCluster, dask_cluster, generators
 from tests.functional.small_server import small_server
 from tests.waiting import wait_for
 
+pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture(scope="module")
 def machines() -> Iterator[DaskCluster]:
     with dask_cluster(workers=2) as cluster:
-        with cluster.client():
-            pass  # all are there
+        cluster.wait()
         yield cluster
 
 
@@ -73,6 +73,18 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
     assert record.load.traffic.sent_bytes == alone.load.traffic.sent_bytes
     assert [leg.lost for leg in record.load.legs] == ["", ""]
     assert all(leg.start_skew_ns is not None for leg in record.load.legs)
+    assert [leg.machine for leg in record.load.legs] == list(machines.wait())
+    for leg in record.load.legs:
+        assert leg.memory_bytes is not None
+        assert leg.memory_bytes > 10e6
+        assert leg.cpu_percent is not None
+        assert leg.host_cpu_percent is not None
+        assert leg.host_cores == os.cpu_count()
+        assert leg.before is not None
+        assert leg.before.cores == os.cpu_count()
+        assert leg.before.busy_cores is not None
+        assert leg.before.clock_error_ns is not None
+        assert leg.before.clock_error_ns > 0
     wait_for(lambda: not generators())
 
 
@@ -95,7 +107,7 @@ def test_a_scenario_file_travels(url: str, machines: DaskCluster, tmp_path: Path
 
 
 def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, machines: DaskCluster) -> None:
-    first, _ = machines.pids().values()
+    first, _ = machines.wait().values()
     watching = Watching(lambda: os.kill(first, signal.SIGKILL), least=300)
     run = runs.run(load(url, Cluster(machines.address), ConstantRate(300, 3.0)), observer=watching)
     assert run.stopped_by is None
@@ -114,14 +126,12 @@ def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, 
     assert not finding.serious
     wait_for(lambda: not generators())
     machines.add()  # for the tests that follow
-    with machines.client():
-        pass
 
 
 def test_a_worker_that_freezes_is_lost(url: str, machines: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legs, "_SILENT_S", 1.5)
     monkeypatch.setattr(legs, "_LOOK_S", 0.1)
-    first, _ = machines.pids().values()
+    first, _ = machines.wait().values()
     watching = Watching(lambda: os.kill(first, signal.SIGSTOP))
     try:
         record = runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 2.5)), observer=watching).record

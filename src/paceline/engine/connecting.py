@@ -1,5 +1,6 @@
 """A connection to the scheduler of a cluster, and why there is none."""
 
+import contextlib
 import socket
 import ssl
 from typing import Any
@@ -35,13 +36,11 @@ def connected(cluster: Cluster) -> Any:  # noqa: ANN401  # a distributed.Client
 
     try:
         return within(cluster.connect_timeout_s + _LONGER_S, connect)
-    except TimeoutError as error:
-        why = "what is there does not speak as one"
-        if cluster.at.startswith("tcp://"):
-            why += "; the address of one that encrypts begins with tls://"
-        raise MeasurementError(f"no Dask scheduler answers at {cluster.at}: {why}") from error
     except Exception as error:
-        raise MeasurementError(f"no Dask scheduler answers at {cluster.at}: {error}") from error
+        why = "what is there does not speak as one" if isinstance(error, TimeoutError) else str(error)
+        if not cluster.at.startswith("tls://"):
+            why += " (the address of one that encrypts begins with tls://)"
+        raise MeasurementError(f"no Dask scheduler answers at {cluster.at}: {why}") from error
 
 
 def _security(cluster: Cluster) -> Any:  # noqa: ANN401  # a distributed.Security; None for Dask's own settings
@@ -80,7 +79,8 @@ def _check_trust(cluster: Cluster) -> None:
             context.wrap_socket(plain) as encrypted,
         ):
             encrypted.settimeout(min(limit_s, _VERDICT_S))
-            encrypted.recv(1)
+            with contextlib.suppress(TimeoutError):  # it takes its time: Dask will tell
+                encrypted.recv(1)
     except ssl.SSLCertVerificationError as error:
         raise MeasurementError(
             f"the scheduler at {cluster.at} shows a certificate that {cluster.ca_file!r} does not vouch for "
@@ -88,8 +88,11 @@ def _check_trust(cluster: Cluster) -> None:
         ) from error
     except ssl.SSLError as error:
         raise MeasurementError(_distrust(cluster, error)) from error
-    except TimeoutError:
-        return  # it takes its time: Dask will tell
+    except TimeoutError as error:
+        raise MeasurementError(
+            f"what answers at {cluster.at} shook no hands within {limit_s:g} s: the address of a scheduler that does "
+            "not encrypt begins with tcp://"
+        ) from error
     except (OSError, ValueError) as error:
         raise MeasurementError(f"no Dask scheduler answers at {cluster.at}: {error}") from error
 
