@@ -13,7 +13,17 @@ from pathlib import Path
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
-from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Ready, Slice, Window
+from paceline.engine.child_process import (
+    LENGTH_BYTES,
+    OWN_FILES,
+    Failed,
+    Learned,
+    Message,
+    Progress,
+    Ready,
+    Slice,
+    Window,
+)
 from paceline.engine.dispatch import request_of
 from paceline.engine.live import Seen
 from paceline.engine.observation import Observation
@@ -25,9 +35,6 @@ from paceline.records.time_series import TimeSeries
 from paceline.targets.call import CallTarget
 
 _OBJECTS_PER_COLLECTION = 50_000
-
-
-_OWN_FILES = 40  # that the process itself may need
 
 
 class Pipe:
@@ -150,8 +157,8 @@ def raise_open_files_limit(connections: int) -> None:
     if hard not in {soft, resource.RLIM_INFINITY}:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    if soft != resource.RLIM_INFINITY and connections + _OWN_FILES > soft:
+    if soft != resource.RLIM_INFINITY and connections + OWN_FILES > soft:
         raise ConfigurationError(
-            f"{connections:,} connections need {connections + _OWN_FILES:,} open files, and this process may have "
+            f"{connections:,} connections need {connections + OWN_FILES:,} open files, and this process may have "
             f"{soft:,}: raise the limit with 'ulimit -n', or ask for fewer"
         )

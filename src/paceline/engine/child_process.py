@@ -19,10 +19,12 @@ from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.records.run_record import RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.replay import Sample
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
 LENGTH_BYTES = 8
+OWN_FILES = 40  # that the process of a load may need besides its connections
 _END_S = 5.0  # for a child to end that was told to
 _CHUNK = 1 << 20
 
@@ -110,7 +112,9 @@ class Slice:
         return replace(self.record, series=TimeSeries(series.interval_ns, (*kept, *series.slices)))
 
 
-Message = Progress | Ready | Window | Learned | Seen | RunRecord | Slice | Run | EpochEnded | Replica | Failed
+Message = (
+    Progress | Ready | Window | Learned | Seen | RunRecord | Slice | LegUsage | Run | EpochEnded | Replica | Failed
+)
 
 OF_A_LOAD = "paceline.engine.child"
 OF_SEVERAL = "paceline.engine.replica"

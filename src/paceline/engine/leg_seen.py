@@ -1,6 +1,6 @@
 """What is known of each leg of a load, and what came of all of them together."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import Progress
@@ -9,11 +9,12 @@ from paceline.engine.places import LegChild
 from paceline.engine.request import LoadNow, Run
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
-from paceline.records.load import LegRun, LoadRecord
+from paceline.records.load import BeforeStart, LegRun, LoadRecord
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.workload.arrivals import expected_arrivals
 from paceline.workload.legs import Leg
 from paceline.workload.models import FixedIterations, Workload, has_arrivals
@@ -35,6 +36,9 @@ class LegSeen:
         partial: all that it has seen, as of its newest slice.
         ended: what it reported at its end.
         lost: why it did not come to its end, in words that follow 'it'.
+        machine: address of its worker; empty for this machine.
+        before: what was seen of that worker; None of this machine.
+        usage: what its process and its machine have used, the newest.
     """
 
     leg: Leg
@@ -48,16 +52,18 @@ class LegSeen:
     partial: RunRecord | None = None
     ended: Run | None = None
     lost: str = ""
+    machine: str = ""
+    before: BeforeStart | None = None
+    usage: LegUsage = field(default_factory=LegUsage)
 
     @property
     def record(self) -> RunRecord | None:
         """What is known of what it saw."""
-        if self.ended is not None:
-            return self.ended.record
-        if self.partial is None:
-            return None
+        known = self.partial if self.ended is None else self.ended.record
+        if known is None or (self.ended is not None and not self.lost):
+            return known
         # That it is incomplete is said of the leg, not of the run.
-        return replace(self.partial, circumstances=replace(self.partial.circumstances, interruption=None))
+        return replace(known, circumstances=replace(known.circumstances, interruption=None))
 
 
 def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> RunRecord | None:
@@ -98,23 +104,25 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
     skew_ns = None
     if leg.opened_s is not None and start_s is not None:
         skew_ns = round((leg.opened_s - start_s) * NS_PER_S)
+    where = LegRun(
+        Counts(), start_skew_ns=skew_ns, lost=leg.lost, machine=leg.machine, before=leg.before, **asdict(leg.usage)
+    )
     if record is None:
         planned = _planned(leg, workload) if has_arrivals(workload) else None
-        return LegRun(Counts(), planned, 0.0, start_skew_ns=skew_ns, lost=leg.lost, lost_at_ns=0)
+        return replace(where, planned=planned, delivered=0.0, lost_at_ns=0)
     load = record.load or LoadRecord()
     arrivals = load.arrivals
     planned, delivered = None if arrivals is None else arrivals.planned, 1.0
     if leg.lost:
         delivered = _delivered(leg, record, workload)
         planned = None if arrivals is None else max(_planned(leg, workload), record.counts.attempts)
-    return LegRun(
+    return replace(
+        where,
         counts=record.counts,
         planned=planned,
         delivered=delivered,
         busiest_percent=max(load.cpu_percent, default=0.0),
         generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
-        start_skew_ns=skew_ns,
-        lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
     )
 

@@ -29,6 +29,7 @@ from paceline.records.load import Probe
 from paceline.records.merging import legs_merged
 from paceline.records.run_record import Aborted
 from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.call import CallTarget
 from paceline.targets.lanes import Overseen
 from paceline.workload.legs import Leg, check_legs
@@ -112,7 +113,7 @@ class Legs:
 
     def _begin(self) -> None:
         request = self._request
-        of = self._places.open(request.processes)
+        of = self._places.open(request)
         check_legs(request.workload, of)
         assert request.split is not None
         shares = [request.split.of_leg(Leg(number, of)) for number in range(of)]  # what cannot be shared is said now
@@ -120,7 +121,14 @@ class Legs:
         if request.probe_per_second:
             self._prober = Prober(request)
         for number, target in enumerate(shares):
-            leg = LegSeen(Leg(number, of), self._places.child(Leg(number, of)), self._clock.now_s())
+            which = Leg(number, of)
+            leg = LegSeen(
+                which,
+                self._places.child(which),
+                self._clock.now_s(),
+                machine=self._places.machine(which),
+                before=self._places.before(which),
+            )
             self._legs.append(leg)
             share = replace(
                 request,
@@ -208,6 +216,8 @@ class Legs:
             case Learned():
                 if self._prober is not None:
                     self._prober.learned(message.sample)
+            case LegUsage():
+                leg.usage = message
             case Slice():
                 leg.partial = message.joined(leg.partial)
                 self._keep()
@@ -275,8 +285,7 @@ class Legs:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         for leg in self._legs:
-            if leg.ended is None and not leg.lost:
-                leg.lost = leg.child.how()
+            self._see_whether_lost(leg)
         record = together(self._legs, self._request.workload, self._start_s)
         if record is None:
             if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
@@ -284,8 +293,23 @@ class Legs:
             lost = next(leg.lost for leg in self._legs if leg.lost)
             raise MeasurementError(f"the process of the load {lost} before it reported anything")
         assert record.load is not None
-        load = replace(record.load, own_process=True, probe=self._probe, tolerated_loss=self._tolerated_loss)
+        load = replace(
+            record.load,
+            own_process=True,
+            probe=self._probe,
+            tolerated_loss=self._tolerated_loss,
+            joined_late=tuple(self._places.joined_late),
+        )
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
         record = self._oversight.noted(record)
-        run = Run(record, self._stopped_by or next((leg.ended.stopped_by for leg in self._legs if leg.ended), None))
+        ended = (leg.ended.stopped_by for leg in self._legs if leg.ended and not leg.lost)
+        run = Run(record, self._stopped_by or next(ended, None))
         return run if self._aborted is None or self._stopped_by is not None else aborted_run(run, self._aborted)
+
+    def _see_whether_lost(self, leg: LegSeen) -> None:
+        if leg.ended is not None:
+            was_told_to = self._stopped_by is not None or self._aborted is not None
+            if was_told_to or not isinstance(leg.ended.stopped_by, KeyboardInterrupt):
+                return
+            # Told to end, but not from here: its machine could not hear anybody.
+        leg.lost = leg.lost or leg.child.how()

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.judge.leg_findings import leg_findings
 from paceline.judge.probing import probe_findings
 from paceline.judge.stalls import hidden_stall
 from paceline.judge.thresholds import PerformanceThreshold
@@ -149,30 +150,6 @@ def _queue_grew(record: RunRecord, arrivals: Arrivals, after_ns: float, duration
     return after_ns > _AFTERMATH_SHARE * duration_ns + usual_ns and waited_ns > _QUEUED_SHARE * after_ns
 
 
-def _legs_lost(record: RunRecord, load: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
-    lost = [(number, leg) for number, leg in enumerate(load.legs, start=1) if leg.lost]
-    if not lost:
-        return
-    missing = sum(1 - leg.delivered for _, leg in lost) / len(load.legs)
-    duration_s, seconds = record.definition.duration_s, ""
-    if duration_s is not None:
-        lost_s = sum(max(duration_s - (leg.lost_at_ns or 0) / NS_PER_S, 0.0) for _, leg in lost)
-        seconds = f" ({lost_s:.3g} s of theirs)"
-    gone = f"{len(lost)} of the {len(load.legs)} processes that made the load"
-    told = "; ".join(
-        f"process {number} {leg.lost}, last heard of {(leg.lost_at_ns or 0) / NS_PER_S:.3g} s after the start"
-        for number, leg in lost
-    )
-    yield Finding(
-        code="legs-lost",
-        seen=f"{gone} came to no end, and {100 * missing:.3g} % of the load was not made{seconds}: {told}.",
-        why="What they would still have sent was sent by nobody: the server had less to do than was planned, and its "
-        "latencies are those of the smaller load.",
-        advice="Find out what ended them (memory, the system's log) and measure again.",
-        serious=missing > load.tolerated_loss,
-    )
-
-
 def _outage(record: RunRecord) -> Iterator[Finding]:
     """A stretch without one ok attempt. A closed loop hardly tries meanwhile: its error rate stays small.
 
@@ -288,7 +265,7 @@ def _percent(part: int, whole: int) -> str:
 
 _Check = Callable[[RunRecord, LoadRecord, PerformanceMetrics], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (
-    _legs_lost,
+    leg_findings,
     _generator_saturated,
     _arrivals_dropped,
     _arrivals_late,

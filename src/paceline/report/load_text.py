@@ -5,10 +5,18 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import accumulate, pairwise
 
-from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.core.units import (
+    BYTES_PER_MB,
+    NS_PER_MS,
+    NS_PER_S,
+    counted,
+    format_count,
+    format_megabytes,
+    format_ms,
+)
 from paceline.judge.result import TestResult
 from paceline.records.latency import Latency
-from paceline.records.load import Arrivals, LoadRecord, Part, Probe, Traffic
+from paceline.records.load import Arrivals, LegRun, LoadRecord, Part, Probe, Traffic
 from paceline.records.run_record import Execution
 from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, page_width, share_text, squeezed
 
@@ -149,11 +157,36 @@ def _legs(load: LoadRecord) -> Iterator[str]:
         yield from labelled("processes", text)
     for number, leg in enumerate(legs, start=1):
         text = f"{number}: {counted(leg.counts.attempts, 'attempt')}"
-        if load.cpu_percent:  # of calls in loops of their own nobody looks at single seconds
+        if load.cpu_percent:
             text += f", CPU {leg.busiest_percent:.0f} % in its busiest second"
+        elif leg.cpu_percent is not None:  # of calls in loops of their own nobody looks at single seconds
+            text += f", CPU {leg.cpu_percent:.0f} %"
         if leg.generator_lag_p99_ns is not None:
             text += f", lag p99 {format_ms(leg.generator_lag_p99_ns / NS_PER_MS)}"
+        if leg.memory_bytes is not None:
+            text += f", {format_megabytes(leg.memory_bytes)}"
+        text += _machine(leg)
         yield from labelled("", f"{text}; {leg.lost}" if leg.lost else text)
+
+
+def _machine(leg: LegRun) -> str:
+    """Where a leg was made that was not made here, and what its machine did meanwhile."""
+    if not leg.machine:
+        return ""
+    told = []
+    if leg.host_cpu_percent is not None:
+        cores = "" if leg.host_cores is None else f" of {counted(leg.host_cores, 'core')}"
+        told.append(f"CPU {leg.host_cpu_percent / 100:.1f}{cores}")
+    if leg.host_memory_percent is not None:
+        told.append(f"memory {leg.host_memory_percent:.0f} %")
+    if leg.before is not None and leg.before.clock_ahead_ns is not None:
+        ahead_ns, error_ns = leg.before.clock_ahead_ns, leg.before.clock_error_ns or 0
+        if abs(ahead_ns) <= error_ns:
+            told.append("clock right")
+        else:
+            told.append(f"clock {format_ms(abs(ahead_ns) / NS_PER_MS)} {'ahead' if ahead_ns > 0 else 'behind'}")
+    where = f", on {leg.machine}"
+    return f"{where} ({', '.join(told)})" if told else where
 
 
 def _arrivals(arrivals: Arrivals, dropped: int) -> Iterator[str]:
