@@ -109,9 +109,13 @@ def _not_delivered(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     # In a scenario an arrival is one way through it, of several attempts.
     begun = record.counts.attempts if load.iterations is None else load.iterations
     accounted = begun + record.counts.dropped
+    # What a leg that was lost did not make is told of it: it was no queue that kept it from being sent.
+    planned = arrivals.planned - sum(
+        max((leg.planned or 0) - leg.counts.attempts - leg.counts.dropped, 0) for leg in load.legs if leg.lost
+    )
     after_ns = record.elapsed_ns - duration_s * NS_PER_S
-    if accounted < _DELIVERED_SHARE * arrivals.planned:
-        seen = f"{accounted:,} of {counted(arrivals.planned, 'planned arrival')} were sent or dropped."
+    if accounted < _DELIVERED_SHARE * planned:
+        seen = f"{accounted:,} of {counted(planned, 'planned arrival')} were sent or dropped."
     elif _queue_grew(record, arrivals, after_ns, duration_s * NS_PER_S):
         seen = (
             f"The last attempt ended {_shown(after_ns)} after the plan of {format_count(duration_s)} s; "
