@@ -9,7 +9,7 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.histogram import Histogram
-from paceline.records.load import Arrivals, LegRun, LoadRecord, Part, Probe, StatusCount, Stretch, Traffic
+from paceline.records.load import Arrivals, BeforeStart, LegRun, LoadRecord, Part, Probe, StatusCount, Stretch, Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Definition, Execution, RunRecord
@@ -37,6 +37,17 @@ latencies = st.builds(make_latency, st.lists(durations_ns, max_size=20), keep_sa
 percents = st.floats(0, 1_000)
 levels = st.floats(0, 1e6)
 naturals = st.integers(0, 2**40)
+befores = st.builds(
+    BeforeStart,
+    clock_ahead_ns=st.none() | st.integers(-(2**50), 2**50),
+    clock_error_ns=st.none() | naturals,
+    cores=st.none() | st.integers(1, 512),
+    busy_cores=st.none() | st.floats(0, 512),
+    busy_with=st.lists(st.sampled_from(["cc1", "ld"]), max_size=2).map(tuple),
+    stolen_share=st.none() | shares,
+    load_1min=st.none() | levels,
+    open_files=st.none() | naturals,
+)
 arrivals = st.builds(
     Arrivals,
     planned=naturals,
@@ -84,10 +95,18 @@ def loads(names: st.SearchStrategy[str]) -> st.SearchStrategy[LoadRecord]:
                 st.none() | naturals,
                 st.sampled_from(["", "was killed by SIGKILL"]),
                 st.none() | naturals,
+                st.sampled_from(["", "tcp://10.0.0.6:41231"]),
+                st.none() | percents,
+                st.none() | naturals,
+                st.none() | percents,
+                st.none() | percents,
+                st.none() | st.integers(1, 512),
+                st.none() | befores,
             ),
             max_size=3,
         ).map(tuple),
         stretches=st.lists(st.builds(Stretch, st.floats(1e-3, 1e9), levels, levels), max_size=4).map(tuple),
+        joined_late=st.lists(st.just("tcp://10.0.0.7:41232"), max_size=1).map(tuple),
     )
 
 

@@ -1,59 +1,43 @@
 """Legs on the workers of a real Dask cluster, in processes of this machine, and what becomes of them when those end."""
 
 import os
+import re
 import signal
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from paceline import Cluster, ConstantRate, HttpTarget, TestStatus
+from paceline import CacheTarget, Cluster, ConstantRate, HttpTarget, PerformanceTestFramework, SqlTarget, TestStatus
 from paceline.core.errors import ConfigurationError, MeasurementError
-from paceline.engine import fleet, legs, runs
+from paceline.engine import examination, fleet, legs, runs
 from paceline.engine.cluster import check_reach
 from paceline.engine.request import LoadNow, RunRequest
 from paceline.judge.result import judge
 from paceline.records.run_record import RunRecord, TestType
 from paceline.scenario.files import FileScenario
 from paceline.workload.models import ClosedLoop, FixedIterations, Poisson, Stages, Workload
+from tests.functional.commands import paceline
+from tests.functional.dask_cluster import DaskCluster, dask_cluster, generators
+from tests.functional.queue_server import queue_server
+from tests.functional.same import LOAD, SERVICE, assert_same, target_of
 from tests.functional.small_server import small_server
+from tests.functional.valkeys import valkey
 from tests.waiting import wait_for
 
-distributed = pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
+pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
 pytestmark = pytest.mark.real
 
 
-@dataclass(frozen=True)
-class Machines:
-    """A scheduler in this process, and its workers."""
-
-    address: str
-    cluster: Any
-
-    def worker_pids(self) -> list[int]:
-        """Of its workers in the order of their addresses; one that was killed has been started again by its nanny."""
-        found: dict[str, int] = {}
-
-        def all_are_there() -> bool:
-            found.clear()
-            found.update(client.run(os.getpid, on_error="ignore"))
-            return len(found) == 2
-
-        with distributed.Client(self.address, set_as_default=False) as client:
-            wait_for(all_are_there)
-        return [pid for _, pid in sorted(found.items())]
-
-
 @pytest.fixture(scope="module")
-def machines() -> Iterator[Machines]:
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
-        yield Machines(cluster.scheduler_address, cluster)
+def machines() -> Iterator[DaskCluster]:
+    with dask_cluster(workers=2) as cluster:
+        cluster.wait()
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +66,7 @@ class Watching:
         pass
 
 
-def generators() -> set[int]:
-    """Processes of legs, wherever in the tree they live."""
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if "engine.child" in " ".join(process.cmdline()):
-                found.add(process.pid)
-        except psutil.Error:
-            continue
-    return found
-
-
-def test_workers_make_just_the_load_that_one_process_would_make(url: str, machines: Machines) -> None:
+def test_workers_make_just_the_load_that_one_process_would_make(url: str, machines: DaskCluster) -> None:
     asked = load(url + "/{{n}}", Cluster(machines.address), Poisson(300, 1.0, seed=3))
     record = runs.run(asked).record
     alone = runs.run(replace(asked, cluster=None)).record
@@ -107,10 +79,69 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
     assert record.load.traffic.sent_bytes == alone.load.traffic.sent_bytes
     assert [leg.lost for leg in record.load.legs] == ["", ""]
     assert all(leg.start_skew_ns is not None for leg in record.load.legs)
+    assert [leg.machine for leg in record.load.legs] == list(machines.wait())
+    for leg in record.load.legs:
+        assert leg.memory_bytes is not None
+        assert leg.memory_bytes > 10e6
+        assert leg.cpu_percent is not None
+        assert leg.host_cpu_percent is not None
+        assert leg.host_cores == os.cpu_count()
+        assert leg.before is not None
+        assert leg.before.cores == os.cpu_count()
+        assert leg.before.busy_cores is not None
+        assert leg.before.clock_error_ns is not None
+        assert leg.before.clock_error_ns > 0
     wait_for(lambda: not generators())
 
 
-def test_a_scenario_file_travels(url: str, machines: Machines, tmp_path: Path) -> None:
+def test_the_same_as_by_one_process_within_its_interval(machines: DaskCluster) -> None:
+    with queue_server() as server:
+        asked = load("http://127.0.0.1", Cluster(machines.address), LOAD, target=target_of(server))
+        seen = [runs.run(replace(asked, cluster=where)).record for where in (None, asked.cluster)]
+        assert server.report(SERVICE).sent == sum(record.counts.ok for record in seen)
+    assert_same(seen)
+    assert seen[1].load is not None
+    assert len(seen[1].load.legs) == 2
+
+
+def test_functions_travel(machines: DaskCluster, tmp_path: Path) -> None:
+    """Those of a script by value, those of a file with it; a module has to be there already."""
+    where = Cluster(machines.address)
+    added = 1
+    framework = PerformanceTestFramework()
+    fixed = FixedIterations(40, workers=4)
+    result = framework.run_load("local", lambda: 41 + added, fixed, warmup_s=0, cluster=where)
+    assert result.record.counts.ok == 40
+    (tmp_path / "lookups.py").write_text("import threading\nLOCK = threading.Lock()\ndef look():\n    LOCK.locked()\n")
+    words = ("-n", "40", "-c", "4", "--cluster", machines.address)
+    done = paceline(tmp_path, "call", "lookups.py:look", *words)
+    assert done.returncode == 0, done.stderr
+    assert "processes     2 together" in done.stdout
+    done = paceline(tmp_path, "call", "lookups:look", *words)
+    assert done.returncode == 4
+    assert re.search("worker tcp://.*: there is no module 'lookups'", done.stderr)
+
+
+def test_a_cache_and_a_database_from_several_machines(machines: DaskCluster, tmp_path: Path) -> None:
+    where = Cluster(machines.address)
+    framework = PerformanceTestFramework()
+    with valkey() as server:
+        target = CacheTarget(server.url, "set", keys=400, key_pattern="sequential", prefill=0)
+        result = framework.run_load("cache", target, FixedIterations(400, workers=4), warmup_s=0, cluster=where)
+        assert result.record.cache is not None
+        assert result.record.cache.server is not None
+        assert result.record.cache.server.keys_after == 400
+        assert server.call("DBSIZE") == 0
+    rows = tmp_path / "rows.csv"
+    rows.write_text("id\n" + "".join(f"{number}\n" for number in range(30)))
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE records (id INTEGER PRIMARY KEY)")
+    insert = SqlTarget(f"sqlite:///{tmp_path}/a.db", "INSERT INTO records VALUES (:id)", rows=rows, commit=True)
+    result = framework.run_load("sql", insert, FixedIterations(30, workers=2), warmup_s=0, cluster=where)
+    assert result.record.counts.ok == 30
+
+
+def test_a_scenario_file_travels(url: str, machines: DaskCluster, tmp_path: Path) -> None:
     file = tmp_path / "shop.py"
     file.write_text(
         "from paceline import Scenario\n"
@@ -128,8 +159,8 @@ def test_a_scenario_file_travels(url: str, machines: Machines, tmp_path: Path) -
     assert not any(str(tmp_path) in part.name for part in record.load.parts)
 
 
-def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, machines: Machines) -> None:
-    first, _ = machines.worker_pids()
+def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, machines: DaskCluster) -> None:
+    first, _ = machines.wait().values()
     watching = Watching(lambda: os.kill(first, signal.SIGKILL), least=300)
     run = runs.run(load(url, Cluster(machines.address), ConstantRate(300, 3.0)), observer=watching)
     assert run.stopped_by is None
@@ -147,12 +178,13 @@ def test_a_worker_that_is_killed_is_missed_and_its_leg_not_made_again(url: str, 
     (finding,) = [each for each in judge(tolerant, None).findings if each.code == "legs-lost"]
     assert not finding.serious
     wait_for(lambda: not generators())
+    machines.add()  # for the tests that follow
 
 
-def test_a_worker_that_freezes_is_lost(url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_freezes_is_lost(url: str, machines: DaskCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(legs, "_SILENT_S", 1.5)
     monkeypatch.setattr(legs, "_LOOK_S", 0.1)
-    first, _ = machines.worker_pids()
+    first, _ = machines.wait().values()
     watching = Watching(lambda: os.kill(first, signal.SIGSTOP))
     try:
         record = runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 2.5)), observer=watching).record
@@ -165,7 +197,7 @@ def test_a_worker_that_freezes_is_lost(url: str, machines: Machines, monkeypatch
 
 
 def test_a_load_ends_when_nobody_asks_for_it_any_more(
-    url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch
+    url: str, machines: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the driver is killed."""
     quiet = threading.Event()
@@ -194,18 +226,18 @@ def test_something_else_answers(url: str) -> None:
 
 
 def test_workers_without_the_package_or_with_another_version(
-    url: str, machines: Machines, monkeypatch: pytest.MonkeyPatch
+    url: str, machines: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = load(url, Cluster(machines.address), ClosedLoop(2, 1.0))
-    monkeypatch.setattr(fleet, "_VERSION", "'0.0.1'")
+    monkeypatch.setattr(examination, "_VERSION", "'0.0.1'")
     with pytest.raises(MeasurementError, match=r"has paceline 0\.0\.1, this is"):
         runs.run(asked)
-    monkeypatch.setattr(fleet, "_VERSION", "__import__('no_such_package')")
+    monkeypatch.setattr(examination, "_VERSION", "__import__('no_such_package')")
     with pytest.raises(MeasurementError, match="has no paceline: install version"):
         runs.run(asked)
 
 
-def test_more_workers_than_users(url: str, machines: Machines) -> None:
+def test_more_workers_than_users(url: str, machines: DaskCluster) -> None:
     with pytest.raises(ConfigurationError, match="2 processes for a load of 1 users"):
         runs.run(load(url, Cluster(machines.address), ClosedLoop(1, 1.0)))
 

@@ -45,6 +45,9 @@ def load_request(
         )
     what = measured(operation)
     is_http = isinstance(what.target, HttpTarget)
+    is_shared = processes != 1 or cluster is not None
+    if is_shared and what.shared.by is None:
+        raise ConfigurationError(f"several processes cannot make this load: {what.shared.why_not}")
     if probe and not (is_http or _has_users(what.target)):
         raise ConfigurationError("probe is for HttpTarget and Scenario: nothing else is reached by a second client")
     request = RunRequest(
@@ -55,10 +58,11 @@ def load_request(
         metadata=plain_metadata(metadata),
         target_pids=checked_pids(target_pids),
         warmup_s=warmup_s,
-        setup=what.setup,
-        teardown=what.teardown,
-        own_process=is_http or own_process or _is_plain_cache(what.target),
+        setup=what.shared.setup if is_shared else what.setup,
+        teardown=what.shared.teardown if is_shared else what.teardown,
+        own_process=is_shared or is_http or own_process or _is_plain_cache(what.target),
         processes=processes,
+        shares=what.shared.by if is_shared and isinstance(what.target, CallTarget) else None,
         cluster=Cluster(cluster) if isinstance(cluster, str) else cluster,
     )
     rate = 0.0 if probe is False else probe_rate(request)

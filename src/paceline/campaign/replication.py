@@ -21,6 +21,7 @@ from paceline.engine.child_process import (
     Window,
     how_it_ended,
 )
+from paceline.engine.dispatch import stands_for_what_is_made_there
 from paceline.engine.observation import Observation
 from paceline.engine.offload import in_a_thread
 from paceline.engine.request import Observer, Run, RunRequest
@@ -139,7 +140,7 @@ class _Replicated:
             workload = replace(workload, batch=self._merged[0].definition.calls_per_sample)
         parts: dict[str, object] = {"setup": request.setup, "teardown": request.teardown}
         if request.remake is not None:
-            target, parts = CallTarget(_stands_for_what_is_made_there), {}
+            target, parts = CallTarget(stands_for_what_is_made_there), {}
         elif isinstance(target, CallTarget):
             parts = {name: getattr(target, name) for name in ("operation", "setup", "teardown", "setup_each")}
         else:
@@ -291,7 +292,3 @@ class _Process:
             hash_seed=self._hash_seed,
             peak_rss_bytes=None if self.replica is None else self.replica.peak_rss_bytes,
         )
-
-
-def _stands_for_what_is_made_there() -> None:
-    """The place of an operation in an order that says how to make it."""

@@ -9,6 +9,7 @@ from paceline.cli.display import Progress
 from paceline.cli.load_options import DEFAULT_DURATION_S
 from paceline.cli.measuring import measure
 from paceline.cli.options import OutputOptions, duration, output_options, whole_numbers
+from paceline.cli.sharing_options import SharingOptions, sharing_options
 from paceline.cli.sweep_options import SweepOptions, sweep_options
 from paceline.core.errors import ConfigurationError
 from paceline.engine.request import RunRequest
@@ -58,6 +59,7 @@ _ITERATIONS = 100
     help="What kind of thing it is, for the report.  [default: api_endpoint, of which the report says nothing]",
 )
 @sweep_options
+@sharing_options
 @output_options
 def command(
     reference: str,
@@ -75,6 +77,7 @@ def command(
     target_pids: tuple[int, ...],
     test_type: str | None,
     sweep: SweepOptions,
+    sharing: SharingOptions,
     thresholds: tuple[str, ...],
     output: OutputOptions,
     debug: bool,
@@ -87,6 +90,7 @@ def command(
     paceline call mypackage.api:fetch -c 1,5,10,20 -d 10s
     paceline call mypackage.api:fetch --sweep 1,2,4,8,16,32 -d 5s
     paceline call bench.py:lookup -n 1000 --runs 5 --epochs 4
+    paceline call mypackage.queries:get_record -c 8 -d 30s --processes 4
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     if iterations is not None and duration_s is not None:
@@ -99,6 +103,8 @@ def command(
     if sweep.levels is not None and iterations is None and duration_s is None:
         duration_s = DEFAULT_DURATION_S  # a hundred calls are too few for any level
     workload = _workload(iterations, duration_s, warmup, batch)
+    if concurrency is None and sweep.levels is None and sharing.is_shared:
+        workload = sharing.at_least_one_each(workload)
     if sweep.levels is not None:
         _refuse_batch(workload, "--sweep")
         one = RunRequest(reference, TestType.CONCURRENT_LOAD, remake(), workload, {}, timeout_s, target_pids)
@@ -113,7 +119,7 @@ def command(
             timeout_s,
             target_pids,
         )
-    requests = [replace(request, fresh=fresh, remake=remake) for request in requests]
+    requests = [sharing.shared(replace(request, fresh=fresh, remake=remake)) for request in requests]
 
     def work(framework: PerformanceTestFramework, progress: Progress) -> None:
         if sweep.levels is not None:

@@ -109,7 +109,7 @@ def _without_verdict(result: "TestResult", *, strict: bool) -> bool:
     from paceline.judge.result import TestStatus
 
     judged = result.threshold is not None or result.comparison is not None
-    if judged and any(finding.code in _NO_VERDICT for finding in result.findings):
+    if judged and any(finding.serious and finding.code in _NO_VERDICT for finding in result.findings):
         return True
     # A sound baseline in which no change was seen has said what it can: it is no warning.
     inconclusive = result.comparison is not None and not result.comparison.is_settled

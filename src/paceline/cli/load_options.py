@@ -39,6 +39,9 @@ class LoadOptions:
     target_pids: tuple[int, ...] = ()
     processes: int = 1
     cluster: str | None = None
+    cluster_ca: str | None = None
+    cluster_cert: str | None = None
+    cluster_key: str | None = None
     allow_public_target: bool = False
     tolerated_loss: float = 0.0
 
@@ -60,11 +63,25 @@ class LoadOptions:
         """The cluster it is made on.
 
         Raises:
-            ConfigurationError: the address is none.
+            ConfigurationError: the address is none, or files are named without one.
         """
+        files = {
+            "--cluster-ca": self.cluster_ca,
+            "--cluster-cert": self.cluster_cert,
+            "--cluster-key": self.cluster_key,
+        }
         if self.cluster is None:
+            if given := [option for option, file in files.items() if file is not None]:
+                raise ConfigurationError(f"{given[0]} goes with --cluster tls://ADDRESS")
             return None
-        return Cluster(self.cluster, allow_public_target=self.allow_public_target, tolerated_loss=self.tolerated_loss)
+        return Cluster(
+            self.cluster,
+            self.cluster_ca,
+            self.cluster_cert,
+            self.cluster_key,
+            allow_public_target=self.allow_public_target,
+            tolerated_loss=self.tolerated_loss,
+        )
 
     def workload(self, users: int | None) -> Workload:
         """The workload that the options describe.
@@ -188,8 +205,15 @@ def load_options(command: _Command) -> _Command:
         ),
         click.option(
             "--cluster", metavar="ADDRESS",
-            help="Make the load on the workers of a Dask cluster, such as tcp://10.0.0.5:8786.",
+            help="Make the load on the workers of a Dask cluster, such as tcp://10.0.0.5:8786 or tls://10.0.0.5:8786.",
         ),
+        click.option(
+            "--cluster-ca", metavar="FILE", help="With --cluster tls://...: the cluster's authority (PEM)."
+        ),
+        click.option(
+            "--cluster-cert", metavar="FILE", help="Certificate (PEM) of this machine, signed by that authority."
+        ),
+        click.option("--cluster-key", metavar="FILE", help="Its key (PEM)."),
         click.option(
             "--allow-public-target", is_flag=True, help="With --cluster: the target may be on the public internet."
         ),

@@ -8,11 +8,23 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
-from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Ready, Slice, Window
+from paceline.engine.child_process import (
+    LENGTH_BYTES,
+    OWN_FILES,
+    Failed,
+    Learned,
+    Message,
+    Progress,
+    Ready,
+    Slice,
+    Window,
+)
+from paceline.engine.dispatch import request_of
 from paceline.engine.live import Seen
 from paceline.engine.observation import Observation
 from paceline.engine.orders import Orders
@@ -20,11 +32,9 @@ from paceline.engine.request import LoadNow, RunRequest
 from paceline.engine.runs import run_here
 from paceline.records.run_record import RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.targets.call import CallTarget
 
 _OBJECTS_PER_COLLECTION = 50_000
-
-
-_OWN_FILES = 40  # that the process itself may need
 
 
 class Pipe:
@@ -95,18 +105,14 @@ def main(descriptor: int) -> None:
             learned=lambda sample: pipe.send(Learned(sample)),
             ready=lambda: pipe.send(Ready()),
         )
-        # What was imported lives as long as the process: looking through it again would only stop the load.
-        gc.collect()
-        gc.freeze()
-        # What a request makes dies with its last reference. A collector that looks every 700 objects found nothing
-        # and took 8 % of a scenario's time; seldom, it still finds what a user's function leaves in circles.
-        gc.set_threshold(_OBJECTS_PER_COLLECTION)
+        if not isinstance(request.target, CallTarget):
+            _collect_seldom()  # around a function of the user's the collector is left as it is: it is measured too
         run = run_here(
             request,
             SYSTEM_CLOCK,
             pipe,
             observation,
-            Orders(orders.fileno(), SYSTEM_CLOCK),
+            Orders(_out_of_sight(), SYSTEM_CLOCK),
             on_slice=pipe.seen if request.live else None,
         )
     except PacelineError as error:
@@ -119,10 +125,27 @@ def main(descriptor: int) -> None:
         pipe.send(run)
 
 
+def _out_of_sight() -> int:
+    """Where orders come from now; stdin is the operation's, and empty."""
+    orders = os.dup(0)  # which no program that the operation starts inherits
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return orders
+
+
+def _collect_seldom() -> None:
+    # What was imported lives as long as the process: looking through it again would only stop the load.
+    gc.collect()
+    gc.freeze()
+    # What a request makes dies with its last reference. A collector that looks every 700 objects found nothing
+    # and took 8 % of a scenario's time; seldom, it still finds what a user's function leaves in circles.
+    gc.set_threshold(_OBJECTS_PER_COLLECTION)
+
+
 def _order(data: bytes) -> tuple[RunRequest, Sequence[int] | None]:
-    request, cpus = pickle.loads(data)  # noqa: S301  # from the parent, over a pipe that nobody else has
-    assert isinstance(request, RunRequest)
-    return request, cpus
+    order, cpus, folder = pickle.loads(data)  # noqa: S301  # from the parent, over a pipe that nobody else has
+    return request_of(order, None if folder is None else Path(folder)), cpus
 
 
 def raise_open_files_limit(connections: int) -> None:
@@ -137,8 +160,8 @@ def raise_open_files_limit(connections: int) -> None:
     if hard not in {soft, resource.RLIM_INFINITY}:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    if soft != resource.RLIM_INFINITY and connections + _OWN_FILES > soft:
+    if soft != resource.RLIM_INFINITY and connections + OWN_FILES > soft:
         raise ConfigurationError(
-            f"{connections:,} connections need {connections + _OWN_FILES:,} open files, and this process may have "
+            f"{connections:,} connections need {connections + OWN_FILES:,} open files, and this process may have "
             f"{soft:,}: raise the limit with 'ulimit -n', or ask for fewer"
         )

@@ -13,15 +13,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from paceline.core.errors import MeasurementError, PacelineError
+from paceline.engine.dispatch import order_of
 from paceline.engine.live import Seen
 from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.records.run_record import RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.replay import Sample
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
 LENGTH_BYTES = 8
+OWN_FILES = 40  # that the process of a load may need besides its connections
 _END_S = 5.0  # for a child to end that was told to
 _CHUNK = 1 << 20
 
@@ -109,7 +112,9 @@ class Slice:
         return replace(self.record, series=TimeSeries(series.interval_ns, (*kept, *series.slices)))
 
 
-Message = Progress | Ready | Window | Learned | Seen | RunRecord | Slice | Run | EpochEnded | Replica | Failed
+Message = (
+    Progress | Ready | Window | Learned | Seen | RunRecord | Slice | LegUsage | Run | EpochEnded | Replica | Failed
+)
 
 OF_A_LOAD = "paceline.engine.child"
 OF_SEVERAL = "paceline.engine.replica"
@@ -158,13 +163,13 @@ class Child:
         """Tell it what to run.
 
         Raises:
-            MeasurementError: the request cannot be handed to another process.
+            ConfigurationError, MeasurementError: the request cannot be handed to another process.
         """
-        try:
-            order = pickle.dumps((request, self._cpus))
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise MeasurementError(f"the target cannot be handed to a process of its own: {error}") from error
-        self.send(order)
+        self.hand_on(order_of(request))
+
+    def hand_on(self, order: bytes, folder: str | None = None) -> None:
+        """Tell it what to run, as :func:`order_of` has it; files that it brings along are put into ``folder``."""
+        self.send(pickle.dumps((order, self._cpus, folder)))
 
     def start_at(self, at_s: float) -> None:
         """Tell a leg that is ready when to start."""

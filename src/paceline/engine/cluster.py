@@ -53,7 +53,8 @@ class Cluster:
         files = (self.ca_file, self.cert_file, self.key_file)
         if any(files) and not (all(files) and isinstance(self.at, str) and self.at.startswith("tls://")):
             raise ConfigurationError(
-                "ca_file, cert_file and key_file go together, and with an address that begins with tls://"
+                "ca_file, cert_file and key_file (--cluster-ca, --cluster-cert, --cluster-key) go together, and with "
+                "an address that begins with tls://"
             )
 
 

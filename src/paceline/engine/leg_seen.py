@@ -1,6 +1,6 @@
 """What is known of each leg of a load, and what came of all of them together."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 
 from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import Progress
@@ -9,11 +9,12 @@ from paceline.engine.places import LegChild
 from paceline.engine.request import LoadNow, Run
 from paceline.records.histogram import Histogram
 from paceline.records.latency import Latency
-from paceline.records.load import LegRun
+from paceline.records.load import BeforeStart, LegRun, LoadRecord
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
 from paceline.records.time_series import TimeSeries
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.workload.arrivals import expected_arrivals
 from paceline.workload.legs import Leg
 from paceline.workload.models import FixedIterations, Workload, has_arrivals
@@ -30,10 +31,14 @@ class LegSeen:
         is_ready: whether it waits for the start.
         is_over: whether it has nothing more to say.
         opened_s: when its window opened.
+        is_closed: whether its window is over: what follows, a teardown of the user's, may take its time in silence.
         progress: the newest.
         partial: all that it has seen, as of its newest slice.
         ended: what it reported at its end.
         lost: why it did not come to its end, in words that follow 'it'.
+        machine: address of its worker; empty for this machine.
+        before: what was seen of that worker; None of this machine.
+        usage: what its process and its machine have used, the newest.
     """
 
     leg: Leg
@@ -42,20 +47,23 @@ class LegSeen:
     is_ready: bool = False
     is_over: bool = False
     opened_s: float | None = None
+    is_closed: bool = False
     progress: Progress | None = None
     partial: RunRecord | None = None
     ended: Run | None = None
     lost: str = ""
+    machine: str = ""
+    before: BeforeStart | None = None
+    usage: LegUsage = field(default_factory=LegUsage)
 
     @property
     def record(self) -> RunRecord | None:
         """What is known of what it saw."""
-        if self.ended is not None:
-            return self.ended.record
-        if self.partial is None:
-            return None
+        known = self.partial if self.ended is None else self.ended.record
+        if known is None or (self.ended is not None and not self.lost):
+            return known
         # That it is incomplete is said of the leg, not of the run.
-        return replace(self.partial, circumstances=replace(self.partial.circumstances, interruption=None))
+        return replace(known, circumstances=replace(known.circumstances, interruption=None))
 
 
 def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> RunRecord | None:
@@ -64,12 +72,12 @@ def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> 
     if not records:
         return None
     record = legs_merged(records)
-    assert record.load is not None
+    load = record.load or LoadRecord()  # calls in loops of their own have none
     runs = tuple(_leg_run(leg, workload, start_s) for leg in legs)
-    arrivals = record.load.arrivals
+    arrivals = load.arrivals
     if arrivals is not None and any(leg.lost for leg in legs):
         arrivals = replace(arrivals, planned=sum(each.planned or 0 for each in runs))
-    return replace(record, load=replace(record.load, legs=runs, arrivals=arrivals))
+    return replace(record, load=replace(load, legs=runs, arrivals=arrivals))
 
 
 def seen_by_all(legs: list[LegSeen]) -> Seen | None:
@@ -96,22 +104,25 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
     skew_ns = None
     if leg.opened_s is not None and start_s is not None:
         skew_ns = round((leg.opened_s - start_s) * NS_PER_S)
-    if record is None or record.load is None:
+    where = LegRun(
+        Counts(), start_skew_ns=skew_ns, lost=leg.lost, machine=leg.machine, before=leg.before, **asdict(leg.usage)
+    )
+    if record is None:
         planned = _planned(leg, workload) if has_arrivals(workload) else None
-        return LegRun(Counts(), planned, 0.0, start_skew_ns=skew_ns, lost=leg.lost, lost_at_ns=0)
-    arrivals = record.load.arrivals
+        return replace(where, planned=planned, delivered=0.0, lost_at_ns=0)
+    load = record.load or LoadRecord()
+    arrivals = load.arrivals
     planned, delivered = None if arrivals is None else arrivals.planned, 1.0
     if leg.lost:
         delivered = _delivered(leg, record, workload)
         planned = None if arrivals is None else max(_planned(leg, workload), record.counts.attempts)
-    return LegRun(
+    return replace(
+        where,
         counts=record.counts,
         planned=planned,
         delivered=delivered,
-        busiest_percent=max(record.load.cpu_percent, default=0.0),
+        busiest_percent=max(load.cpu_percent, default=0.0),
         generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
-        start_skew_ns=skew_ns,
-        lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
     )
 

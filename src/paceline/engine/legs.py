@@ -21,6 +21,7 @@ from paceline.engine.child_process import (
 from paceline.engine.leg_seen import LegSeen, now_together, seen_by_all, together
 from paceline.engine.live import OnSlice, aborted_run
 from paceline.engine.observation import Observation
+from paceline.engine.oversight import Oversight
 from paceline.engine.places import Cores, Places
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
@@ -28,7 +29,9 @@ from paceline.records.load import Probe
 from paceline.records.merging import legs_merged
 from paceline.records.run_record import Aborted
 from paceline.sysmon.fingerprint import this_machine
-from paceline.targets.lanes import LaneTarget, SplitTarget
+from paceline.sysmon.leg_watch import LegUsage
+from paceline.targets.call import CallTarget
+from paceline.targets.lanes import Overseen
 from paceline.workload.legs import Leg, check_legs
 
 _SILENT_S = 10.0  # a leg says something twice a second
@@ -58,7 +61,9 @@ class Legs:
         tolerated_loss: float = 0.0,
     ) -> None:
         self._request = request
-        self._places = places or Cores()
+        is_called = isinstance(request.target, CallTarget)
+        self._places = places or Cores(of_its_own=not is_called)
+        self._oversight = Oversight(request.split.overseer() if isinstance(request.split, Overseen) else None)
         self._on_slice = on_slice
         self._aborted: Aborted | None = None
         self._judged_s = clock.now_s()
@@ -96,6 +101,7 @@ class Legs:
             self._begin()
             try:
                 self._listen()
+                self._oversight.end()
             except KeyboardInterrupt:  # asked twice
                 self.kill()
         except BaseException:
@@ -107,18 +113,29 @@ class Legs:
 
     def _begin(self) -> None:
         request = self._request
-        of = self._places.open(request.processes)
+        of = self._places.open(request)
         check_legs(request.workload, of)
+        assert request.split is not None
+        shares = [request.split.of_leg(Leg(number, of)) for number in range(of)]  # what cannot be shared is said now
+        self._oversight.set_up()
         if request.probe_per_second:
             self._prober = Prober(request)
-        for number in range(of):
-            leg = LegSeen(Leg(number, of), self._places.child(Leg(number, of)), self._clock.now_s())
+        for number, target in enumerate(shares):
+            which = Leg(number, of)
+            leg = LegSeen(
+                which,
+                self._places.child(which),
+                self._clock.now_s(),
+                machine=self._places.machine(which),
+                before=self._places.before(which),
+            )
             self._legs.append(leg)
             share = replace(
                 request,
-                target=_share(request, leg.leg),
+                target=target,
                 leg=leg.leg,
                 processes=1,
+                shares=None,
                 target_pids=(),
                 own_process=False,
                 live=False,
@@ -163,7 +180,7 @@ class Legs:
         for leg in self._legs:
             if leg.is_over or leg.lost:
                 continue
-            if leg.opened_s is not None and now_s - leg.heard_s > _SILENT_S:
+            if leg.opened_s is not None and not leg.is_closed and now_s - leg.heard_s > _SILENT_S:
                 self._lose(leg, f"said nothing for {_SILENT_S:g} s and was killed")
             elif now_s > until_s:
                 self._lose(leg, "did not end by itself and was killed")
@@ -199,6 +216,8 @@ class Legs:
             case Learned():
                 if self._prober is not None:
                     self._prober.learned(message.sample)
+            case LegUsage():
+                leg.usage = message
             case Slice():
                 leg.partial = message.joined(leg.partial)
                 self._keep()
@@ -207,6 +226,7 @@ class Legs:
     def _start(self) -> None:
         if not all(leg.is_ready for leg in self._legs):
             return
+        self._oversight.begin()
         self._start_s = self._clock.now_s() + self._places.soon_s
         for leg in self._legs:
             leg.child.start_at(self._start_s)
@@ -218,8 +238,10 @@ class Legs:
                 self._observation.open()
                 if self._prober is not None:
                     self._prober.open(window.seen_per_second * len(self._legs))
-        elif all(each.ended is not None or each.is_over for each in self._legs if each is not leg):
-            self._close()
+        else:
+            leg.is_closed = True
+            if all(each.is_closed or each.is_over for each in self._legs):
+                self._close()
 
     def _close(self) -> None:
         self._observation.close()
@@ -257,13 +279,13 @@ class Legs:
         for leg in self._legs:
             leg.child.end()
         self._places.close()
+        self._oversight.close()
 
     def _result(self) -> Run:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         for leg in self._legs:
-            if leg.ended is None and not leg.lost:
-                leg.lost = leg.child.how()
+            self._see_whether_lost(leg)
         record = together(self._legs, self._request.workload, self._start_s)
         if record is None:
             if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
@@ -271,12 +293,23 @@ class Legs:
             lost = next(leg.lost for leg in self._legs if leg.lost)
             raise MeasurementError(f"the process of the load {lost} before it reported anything")
         assert record.load is not None
-        load = replace(record.load, own_process=True, probe=self._probe, tolerated_loss=self._tolerated_loss)
+        load = replace(
+            record.load,
+            own_process=True,
+            probe=self._probe,
+            tolerated_loss=self._tolerated_loss,
+            joined_late=tuple(self._places.joined_late),
+        )
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
-        run = Run(record, self._stopped_by or next((leg.ended.stopped_by for leg in self._legs if leg.ended), None))
+        record = self._oversight.noted(record)
+        ended = (leg.ended.stopped_by for leg in self._legs if leg.ended and not leg.lost)
+        run = Run(record, self._stopped_by or next(ended, None))
         return run if self._aborted is None or self._stopped_by is not None else aborted_run(run, self._aborted)
 
-
-def _share(request: RunRequest, leg: Leg) -> LaneTarget:
-    assert isinstance(request.target, SplitTarget)
-    return request.target.of_leg(leg)
+    def _see_whether_lost(self, leg: LegSeen) -> None:
+        if leg.ended is not None:
+            was_told_to = self._stopped_by is not None or self._aborted is not None
+            if was_told_to or not isinstance(leg.ended.stopped_by, KeyboardInterrupt):
+                return
+            # Told to end, but not from here: its machine could not hear anybody.
+        leg.lost = leg.lost or leg.child.how()

@@ -1,10 +1,12 @@
 """Where the processes of a load's legs live, and what is said to each of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from paceline.engine.child_process import Child, Message, usable_cores
+from paceline.engine.child_process import Message, usable_cores
 from paceline.engine.request import RunRequest
+from paceline.engine.watched import WatchedChild
+from paceline.records.load import BeforeStart
 from paceline.workload.legs import Leg
 
 
@@ -42,29 +44,56 @@ class Places(Protocol):
 
     soon_s: float
 
-    def open(self, asked: int) -> int:
-        """Get ready; how many legs there are to be where ``asked`` were asked for."""
+    @property
+    def joined_late(self) -> Sequence[str]:
+        """Machines that could have made a leg, had they been there before the start."""
+
+    def open(self, request: RunRequest) -> int:
+        """Get ready; how many legs ``request`` is to have."""
 
     def child(self, leg: Leg) -> LegChild:
         """A process for ``leg``."""
+
+    def machine(self, leg: Leg) -> str:
+        """Which machine ``leg`` is made on; empty for this one."""
+
+    def before(self, leg: Leg) -> BeforeStart | None:
+        """What was seen of that machine; None of this one."""
 
     def close(self) -> None:
         """No more legs."""
 
 
 class Cores:
-    """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind."""
+    """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind.
+
+    Args:
+        of_its_own: whether a leg gets a core of its own; a function of the user's may use as many as it likes.
+    """
 
     soon_s = 0.02
+    joined_late = ()
 
-    def open(self, asked: int) -> int:
+    def __init__(self, *, of_its_own: bool = True) -> None:
+        self._of_its_own = of_its_own
+
+    def open(self, request: RunRequest) -> int:
         """As many as asked for."""
-        return asked
+        return request.processes
 
-    def child(self, leg: Leg) -> Child:
+    def child(self, leg: Leg) -> WatchedChild:
         """A process for ``leg``."""
         cores = usable_cores()
-        return Child([cores[leg.number]] if leg.of <= len(cores) else None)
+        return WatchedChild([cores[leg.number]] if self._of_its_own and leg.of <= len(cores) else None)
+
+    def machine(self, leg: Leg) -> str:
+        """This one."""
+        del leg
+        return ""
+
+    def before(self, leg: Leg) -> None:
+        """This machine says of itself what it has to say."""
+        del leg
 
     def close(self) -> None:
         """Nothing is left to do."""

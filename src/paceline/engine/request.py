@@ -11,7 +11,7 @@ from paceline.records.latency import Latency
 from paceline.records.run_record import Definition, Execution, RunRecord, TestType
 from paceline.sysmon.ports import without_given_port
 from paceline.targets.call import CallTarget
-from paceline.targets.lanes import LaneTarget, SplitTarget
+from paceline.targets.lanes import LaneTarget, SplitTarget, is_split
 from paceline.workload.description import describe
 from paceline.workload.fresh_processes import FreshProcesses
 from paceline.workload.legs import MOST_LEGS, WHOLE, Leg, check_legs
@@ -88,12 +88,14 @@ class RunRequest:
         timeout_s: limit of an attempt.
         target_pids: processes to observe besides this one.
         warmup_s: length of the warm-up of a load, beside or instead of the workload's warm-up iterations.
-        setup, teardown: around a run whose target is no :class:`CallTarget`, which has its own.
+        setup, teardown: around a run whose target is no :class:`CallTarget`, which has its own; and around what several
+            processes make, whatever it is.
         own_process: whether the load is made in a process that does nothing else; its target must be picklable.
         probe_per_second: requests a second of an independent client beside it; 0 for none.
         fresh: the processes it is made in, one after the other; None: the one that runs it.
         remake: makes the target in another process; None: it is pickled.
         processes: how many make it together, a share each.
+        shares: gives each of them its share; None: the target does, if it can.
         leg: which share of it is made, together with others; None: all of it.
         cluster: where legs are made; None: on this machine.
         live: whether it is to be looked at while it runs, by somebody who can end it.
@@ -120,6 +122,7 @@ class RunRequest:
     fresh: FreshProcesses | None = None
     remake: Callable[[], CallTarget] | None = None
     processes: int = 1
+    shares: SplitTarget | None = None
     leg: Leg | None = None
     cluster: Cluster | None = None
     live: bool = False
@@ -156,18 +159,31 @@ class RunRequest:
         whole_number("processes", self.processes, at_least=1, at_most=MOST_LEGS)
         if self.processes == 1 and self.cluster is None:
             return
-        if not (self.own_process and isinstance(self.target, SplitTarget)):
+        split = self.split
+        if not self.own_process or split is None:
             raise ConfigurationError(
-                "several processes are for HTTP requests and for scenarios of a file: what else is called lives in "
-                "the process that made it"
+                f"several processes cannot make a load on {type(self.target).__name__}: what is called lives in the "
+                "process that made it"
             )
+        if self.fresh is not None:
+            raise ConfigurationError("runs and epochs are processes one after the other: name them, or processes")
+        if self.batch is not None:
+            raise ConfigurationError("batch is for one worker: leave processes out")
         if self.cluster is not None:
-            check_reach(self.cluster, self.target.host, self.workload)
+            check_reach(self.cluster, split.host, self.workload)
         check_legs(self.workload, self.processes)
-        if has_arrivals(self.workload) and self.workers < self.processes:
+        is_called = isinstance(self.target, CallTarget)  # whose arrivals get as many tasks or threads as they need
+        if has_arrivals(self.workload) and self.workers < self.processes and not is_called:
             raise ConfigurationError(
                 f"{self.processes:,} processes have {self.workers:,} connections to share: ask for one each at least"
             )
+
+    @property
+    def split(self) -> SplitTarget | None:
+        """Who gives each of several processes its share; None where it cannot be shared."""
+        if self.shares is not None:
+            return self.shares
+        return self.target if is_split(self.target) else None
 
     def _check_call(self, target: CallTarget) -> None:
         if self.uses_lanes and (target.setup_each is not None or self.timeout_s is not None):
@@ -207,15 +223,15 @@ class RunRequest:
     def longest_s(self) -> float:
         """How long a process may take for it; one that takes longer does not end by itself."""
         workload = self.workload
-        if isinstance(workload, FixedIterations):
-            return math.inf
+        if isinstance(workload, FixedIterations) or isinstance(self.target, CallTarget):
+            return math.inf  # a function, its setup and its teardown take as long as they take
         grace_s = float(getattr(self.target, "timeout_s", _GRACE_S))
         return self.warmup_s + workload.duration_s + 2 * grace_s + _LONGER_S
 
     @property
     def own_workers(self) -> int:
         """Those of the leg that is made."""
-        return (self.leg or WHOLE).share(self.workers)
+        return max((self.leg or WHOLE).share(self.workers), 1)
 
     @property
     def uses_lanes(self) -> bool:

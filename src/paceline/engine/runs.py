@@ -97,7 +97,7 @@ def run_here(
     orders: Orders,
     on_slice: OnSlice | None = None,
 ) -> Run:
-    """Make the run on an event loop of this process, which does nothing else.
+    """Make the run in this process, which does nothing else: on an event loop, or, of a function, in its threads.
 
     Args:
         request: what to run.
@@ -107,6 +107,8 @@ def run_here(
         orders: end the run as an interrupt would, and say when a leg is to start.
         on_slice: is told what was seen.
     """
+    if not request.needs_loop:
+        return _run_threads_here(request, clock, observer, observation, orders, on_slice)
 
     async def at_the_start() -> None:
         observation.ready()
@@ -121,6 +123,25 @@ def run_here(
 
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(until_stopped())
+    return session.result()
+
+
+def _run_threads_here(
+    request: RunRequest,
+    clock: Clock,
+    observer: Observer,
+    observation: Observation,
+    orders: Orders,
+    on_slice: OnSlice | None,
+) -> Run:
+    def at_the_start() -> None:
+        observation.ready()
+        orders.wait_for_start()
+
+    together = at_the_start if request.leg is not None else None
+    session = Session(request, clock, observer, observation, before_window=together, on_slice=on_slice)
+    orders.hear_beside(lambda: session.stop_from_outside(KeyboardInterrupt()))
+    session.run()
     return session.result()
 
 

@@ -31,6 +31,7 @@ from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
 from paceline.targets.call import CallTarget
 from paceline.targets.witness import Expecting, Witness
+from paceline.workload.legs import WHOLE, leg_workload
 from paceline.workload.models import (
     AUTO,
     MOST_CALLS_PER_SAMPLE,
@@ -160,7 +161,7 @@ class Session:
     def _tell_expected(self) -> None:
         if isinstance(self._witness, Expecting):
             arrives = self._request.uses_lanes and has_arrivals(self._request.workload)
-            self._witness.expect(None if arrives else self._request.workers)
+            self._witness.expect(None if arrives else self._request.own_workers)
 
     async def _close_lanes(self) -> None:
         if self._lanes is not None:
@@ -234,10 +235,10 @@ class Session:
                 return
 
     def _before_each(self) -> Iterator[Callable[[], object]]:
-        if self._before_window is not None:
-            yield self._before_window
         if self._witness is not None:
             yield self._witness.begin
+        if self._before_window is not None:  # last: what follows it begins at one moment in all legs
+            yield self._before_window
 
     def _tell_learned(self) -> None:
         sample = None if self._lanes is None else self._lanes.learned()
@@ -249,18 +250,17 @@ class Session:
         return warmup.recorder.counts.attempts / warmup.elapsed_s if warmup is not None and warmup.elapsed_s else 0.0
 
     def _warmup_drive(self) -> Drive | None:
-        workload = self._request.workload
         if self._lanes is not None:
             return self._lanes.warmup()
-        assert isinstance(workload, FixedIterations | ClosedLoop)
+        workload = self._own_workload()
         if self._request.warmup_s:
-            return self._drive(Load(duration_s=self._request.warmup_s, workers=self._request.workers))
+            return self._drive(Load(duration_s=self._request.warmup_s, workers=self._request.own_workers))
         if not workload.warmup_iterations:
             return None
         return self._drive(
             Load(
                 iterations=workload.warmup_iterations,
-                workers=min(self._request.workers, workload.warmup_iterations),
+                workers=min(self._request.own_workers, workload.warmup_iterations),
                 timeout_s=self._request.timeout_s,
             )
         )
@@ -268,16 +268,22 @@ class Session:
     def _measured_drive(self, expected_s: float | None) -> Drive:
         if self._lanes is not None:
             return self._lanes.measured(self._checkpoint, self._observation.close)
-        workload = self._request.workload
+        workload = self._own_workload()
         load = Load(
             iterations=workload.iterations if isinstance(workload, FixedIterations) else None,
             duration_s=workload.duration_s if isinstance(workload, ClosedLoop) else None,
-            workers=self._request.workers,
+            workers=self._request.own_workers,
             calls_per_sample=self._calls_per_sample,
             timeout_s=self._request.timeout_s,
             expected_s=expected_s,
         )
         return self._drive(load, self._checkpoint, self._observation.close)
+
+    def _own_workload(self) -> FixedIterations | ClosedLoop:
+        """What workers in loops of their own do of it here."""
+        workload = leg_workload(self._request.workload, self._request.leg or WHOLE)
+        assert isinstance(workload, FixedIterations | ClosedLoop)
+        return workload
 
     def _drive(self, load: Load, *hooks: Callable[..., None]) -> Drive:
         target, execution = self._request.target, self._request.execution
@@ -347,7 +353,7 @@ class Session:
             drive = (
                 self._warmup.unstarted()
                 if isinstance(self._warmup, LanesDrive)
-                else self._drive(Load(workers=request.workers, timeout_s=request.timeout_s))
+                else self._drive(Load(workers=request.own_workers, timeout_s=request.timeout_s))
             )
         recorder = drive.snapshot() if partial else drive.recorder
         elapsed_s = drive.elapsed_until_s(recorder) if partial else drive.elapsed_s

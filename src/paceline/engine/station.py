@@ -4,22 +4,26 @@ The driver asks for news twice a second or more often. Where it no longer does, 
 end it: it ends here.
 """
 
+import asyncio
 import pickle
 import tempfile
 import threading
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass
+from queue import SimpleQueue
 
 from paceline.core.clock import SYSTEM_CLOCK
-from paceline.engine.child_process import Child
-from paceline.engine.request import RunRequest
-from paceline.targets.lanes import PackedTarget
+from paceline.engine.watched import WatchedChild
+from paceline.records.machine import Company, Machine
+from paceline.sysmon.company import CompanyWatch
+from paceline.sysmon.machine import read_machine
 
-_ALONE_S = 1.5  # without a question: the driver is gone, or cannot reach this machine
+ALONE_S = 1.5  # without a question: the driver is gone, or cannot reach this machine
 _ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
+_FORGET_S = 30.0  # a driver that is back by then hears the end of it
+_LEFT_ALONE = f"was ended by its worker, which nobody had asked for {ALONE_S:g} s"
 
 Words = tuple[str, float]
 
@@ -33,13 +37,15 @@ class Station:
 
     def __init__(self, order: bytes) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="paceline-leg-")
-        self._child = Child()
-        self._said: list[bytes] = []
+        self._child = WatchedChild()
+        self._said: SimpleQueue[bytes] = SimpleQueue()
         self._ending: str | None = None
+        self._abandoned = False
         self._asked_s = SYSTEM_CLOCK.now_s()
         self._patience_s = _ALONE_BEFORE_S
         self._over = threading.Event()
-        self._child.order(self._at_home(pickle.loads(order)))  # noqa: S301  # from the cluster's own peers
+        # Looked into only there: what a worker has imported once, it would not import anew when it has changed.
+        self._child.hand_on(order, self._folder.name)
         threading.Thread(target=self._relay, name="paceline-relay", daemon=True).start()
         threading.Thread(target=self._watch, name="paceline-watch", daemon=True).start()
 
@@ -49,38 +55,37 @@ class Station:
         for verb, at_s in words:
             match verb:
                 case "start":
-                    self._patience_s = _ALONE_S
+                    self._patience_s = ALONE_S
                     self._child.start_at(at_s)
                 case "stop":
                     self._child.stop()
                 case "kill":
                     self._child.kill()
         ending = self._ending  # read first: what was said before it is in the list by then
-        said, self._said = self._said, []
+        said = [self._said.get() for _ in range(self._said.qsize())]
         return said, ending
 
-    def _at_home(self, request: RunRequest) -> RunRequest:
-        target = request.target
-        if not isinstance(target, PackedTarget):
-            return request
-        return replace(request, target=target.unpacked(Path(self._folder.name)))
+    @property
+    def alone_s(self) -> float:
+        """Since the driver asked."""
+        return SYSTEM_CLOCK.now_s() - self._asked_s
 
     def _relay(self) -> None:
         try:
             for message in self._child.messages():
-                self._said.append(pickle.dumps(message))
+                self._said.put(pickle.dumps(message))
         finally:
             self._child.end()
             self._over.set()
             self._folder.cleanup()
-            self._ending = self._child.how()
+            self._ending = _LEFT_ALONE if self._abandoned else self._child.how()
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_S):
-            alone_s = SYSTEM_CLOCK.now_s() - self._asked_s
-            if alone_s > self._patience_s + _STOPPING_S:
+            if self.alone_s > self._patience_s + _STOPPING_S:
                 self._child.kill()
-            elif alone_s > self._patience_s:
+            elif self.alone_s > self._patience_s:
+                self._abandoned = True
                 self._child.stop()
 
 
@@ -89,6 +94,9 @@ _STATIONS: dict[str, Station] = {}
 
 def begin(name: str, order: bytes) -> None:
     """Start the leg ``name``, once."""
+    for known, station in list(_STATIONS.items()):
+        if station.alone_s > _FORGET_S:  # its driver has died
+            del _STATIONS[known]
     if name not in _STATIONS:
         _STATIONS[name] = Station(order)
 
@@ -104,6 +112,31 @@ def exchange(name: str, words: Sequence[Words]) -> tuple[list[bytes], str | None
     return said, ending
 
 
-def now_s() -> float:
-    """Reading of the clock that the legs of this machine share."""
-    return SYSTEM_CLOCK.now_s()
+def clocks() -> tuple[float, float]:
+    """Readings of the clock that the legs of this machine share, and of its time of day in seconds."""
+    return SYSTEM_CLOCK.now_s(), SYSTEM_CLOCK.utc_now().timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a machine is, and what went on in it.
+
+    Attributes:
+        machine: what it says of itself.
+        company: what others did.
+        own_cores: cores that the worker used itself.
+    """
+
+    machine: Machine
+    company: Company
+    own_cores: float
+
+
+async def look(for_s: float) -> Look:
+    """Look at this machine for so many seconds, in which its worker goes on with whatever it does."""
+    watch = CompanyWatch(SYSTEM_CLOCK)
+    begun_s, used_s = SYSTEM_CLOCK.now_s(), SYSTEM_CLOCK.cpu_s()
+    await asyncio.sleep(for_s)
+    used_s, lasted_s = SYSTEM_CLOCK.cpu_s() - used_s, SYSTEM_CLOCK.now_s() - begun_s
+    company = watch.stop()
+    return Look(read_machine(), company, used_s / max(lasted_s, for_s))

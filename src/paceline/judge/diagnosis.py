@@ -122,13 +122,14 @@ def _teardown_failed(record: RunRecord, _: PerformanceMetrics) -> Iterator[Findi
 
 def _one_core_only(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
     cpu_s, elapsed_s = record.circumstances.own_cpu_s, record.elapsed_ns / NS_PER_S
-    workers = record.definition.workers
-    if cpu_s is None or workers == 1 or elapsed_s < _SHORTEST_CPU_WINDOW_S:
+    workers, legs = record.definition.workers, _at_once(record)
+    if cpu_s is None or workers <= legs or elapsed_s < _SHORTEST_CPU_WINDOW_S:
         return
     cores = cpu_s / elapsed_s
-    if not _ONE_CORE[0] <= cores <= _ONE_CORE[1]:
+    if not _ONE_CORE[0] <= cores / legs <= _ONE_CORE[1]:
         return
-    seen = f"{workers} workers together used {cores:.2f} cores."
+    within = "together" if legs == 1 else f"in {legs} processes together"
+    seen = f"{workers} workers {within} used {cores:.2f} cores."
     if record.definition.execution is Execution.THREADS:
         yield Finding(
             code="interpreter-lock",
@@ -145,6 +146,11 @@ def _one_core_only(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding
             advice="Measure with fewer workers, or make the operation's own Python work smaller.",
             serious=True,
         )
+
+
+def _at_once(record: RunRecord) -> int:
+    """Processes that made it side by side."""
+    return max(len(record.load.legs), 1) if record.load is not None else 1
 
 
 def _host_busy(record: RunRecord, _: PerformanceMetrics) -> Iterator[Finding]:
@@ -198,7 +204,7 @@ def _short_operation(record: RunRecord, metrics: PerformanceMetrics) -> Iterator
 
 def _collections(record: RunRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
     seen = record.collections
-    share = seen.total_ns / record.elapsed_ns if record.elapsed_ns else 0.0
+    share = seen.total_ns / (record.elapsed_ns * _at_once(record)) if record.elapsed_ns else 0.0
     # A pause can decide p99 only if there was one in at least every hundredth attempt.
     decides_tail = seen.count >= _GC_SHARE * metrics.iterations and seen.longest_ns >= record.latency.quantile_ns(0.99)
     if not seen.count or not (share >= _GC_SHARE or decides_tail):

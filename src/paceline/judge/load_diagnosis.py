@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from paceline.core.findings import Finding
 from paceline.core.units import NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.judge.leg_findings import leg_findings
 from paceline.judge.probing import probe_findings
 from paceline.judge.stalls import hidden_stall
 from paceline.judge.thresholds import PerformanceThreshold
@@ -108,9 +109,13 @@ def _not_delivered(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     # In a scenario an arrival is one way through it, of several attempts.
     begun = record.counts.attempts if load.iterations is None else load.iterations
     accounted = begun + record.counts.dropped
+    # What a leg that was lost did not make is told of it: it was no queue that kept it from being sent.
+    planned = arrivals.planned - sum(
+        max((leg.planned or 0) - leg.counts.attempts - leg.counts.dropped, 0) for leg in load.legs if leg.lost
+    )
     after_ns = record.elapsed_ns - duration_s * NS_PER_S
-    if accounted < _DELIVERED_SHARE * arrivals.planned:
-        seen = f"{accounted:,} of {counted(arrivals.planned, 'planned arrival')} were sent or dropped."
+    if accounted < _DELIVERED_SHARE * planned:
+        seen = f"{accounted:,} of {counted(planned, 'planned arrival')} were sent or dropped."
     elif _queue_grew(record, arrivals, after_ns, duration_s * NS_PER_S):
         seen = (
             f"The last attempt ended {_shown(after_ns)} after the plan of {format_count(duration_s)} s; "
@@ -147,30 +152,6 @@ def _queue_grew(record: RunRecord, arrivals: Arrivals, after_ns: float, duration
     usual_ns = 0.0 if math.isnan(median_ns) else _TYPICAL_ATTEMPTS * median_ns
     waited_ns = _longest_wait_ns(record, arrivals)
     return after_ns > _AFTERMATH_SHARE * duration_ns + usual_ns and waited_ns > _QUEUED_SHARE * after_ns
-
-
-def _legs_lost(record: RunRecord, load: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
-    lost = [(number, leg) for number, leg in enumerate(load.legs, start=1) if leg.lost]
-    if not lost:
-        return
-    missing = sum(1 - leg.delivered for _, leg in lost) / len(load.legs)
-    duration_s, seconds = record.definition.duration_s, ""
-    if duration_s is not None:
-        lost_s = sum(max(duration_s - (leg.lost_at_ns or 0) / NS_PER_S, 0.0) for _, leg in lost)
-        seconds = f" ({lost_s:.3g} s of theirs)"
-    gone = f"{len(lost)} of the {len(load.legs)} processes that made the load"
-    told = "; ".join(
-        f"process {number} {leg.lost}, last heard of {(leg.lost_at_ns or 0) / NS_PER_S:.3g} s after the start"
-        for number, leg in lost
-    )
-    yield Finding(
-        code="legs-lost",
-        seen=f"{gone} came to no end, and {100 * missing:.3g} % of the load was not made{seconds}: {told}.",
-        why="What they would still have sent was sent by nobody: the server had less to do than was planned, and its "
-        "latencies are those of the smaller load.",
-        advice="Find out what ended them (memory, the system's log) and measure again.",
-        serious=missing > load.tolerated_loss,
-    )
 
 
 def _outage(record: RunRecord) -> Iterator[Finding]:
@@ -288,7 +269,7 @@ def _percent(part: int, whole: int) -> str:
 
 _Check = Callable[[RunRecord, LoadRecord, PerformanceMetrics], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (
-    _legs_lost,
+    leg_findings,
     _generator_saturated,
     _arrivals_dropped,
     _arrivals_late,

@@ -105,6 +105,31 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeStart:
+    """What was seen of a worker before it made its leg of a load. None: its machine does not tell.
+
+    Attributes:
+        clock_ahead_ns: how far its time of day was ahead; a common start does not depend on that.
+        clock_error_ns: how far its start may be from the others', as its clock was read: half of a round trip to it.
+        cores: that its machine runs.
+        busy_cores: of them, on average, over the half second in which it was looked at.
+        busy_with: the busiest of the processes that were not its own, by their names.
+        stolen_share: of all cores' time, that a hypervisor gave to other guests.
+        load_1min: runnable threads over the last minute.
+        open_files: how many each of its processes may have.
+    """
+
+    clock_ahead_ns: int | None = None
+    clock_error_ns: int | None = None
+    cores: int | None = None
+    busy_cores: float | None = None
+    busy_with: tuple[str, ...] = ()
+    stolen_share: float | None = None
+    load_1min: float | None = None
+    open_files: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LegRun:
     """One of several processes that made a load together.
 
@@ -117,6 +142,13 @@ class LegRun:
         start_skew_ns: how long after the agreed moment its window opened; None where it never did.
         lost: why it did not come to its end, in words that follow 'it'; empty where it did.
         lost_at_ns: when it was last heard of, from the start; None where it came to its end.
+        machine: address of the worker that it was made on; empty on the machine that asked for the load.
+        cpu_percent: of its process over the window; 100 is one core. None where that is not known, as of all below.
+        memory_bytes: the most that its process was seen to hold.
+        host_cpu_percent: of the whole machine that it ran on, over the window; 100 is one core.
+        host_memory_percent: of that machine's memory, the most that was seen in use.
+        host_cores: of that machine.
+        before: what was seen of its worker before the start; None on the machine that asked for the load.
     """
 
     counts: Counts
@@ -127,6 +159,13 @@ class LegRun:
     start_skew_ns: int | None = None
     lost: str = ""
     lost_at_ns: int | None = None
+    machine: str = ""
+    cpu_percent: float | None = None
+    memory_bytes: int | None = None
+    host_cpu_percent: float | None = None
+    host_memory_percent: float | None = None
+    host_cores: int | None = None
+    before: BeforeStart | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +200,7 @@ class LoadRecord:
         tolerated_loss: part of the load that may be lost with legs, in [0, 1].
         stretches: of a load that changes by plan, in order: of arrivals a second where there are arrivals, else of
             users. None of a load that stays as it is, and none in files older than this.
+        joined_late: addresses of workers that came to the cluster after the start, and took no part.
     """
 
     cpu_percent: tuple[float, ...] = ()
@@ -173,3 +213,4 @@ class LoadRecord:
     legs: tuple[LegRun, ...] = ()
     tolerated_loss: float = 0.0
     stretches: tuple[Stretch, ...] = ()
+    joined_late: tuple[str, ...] = ()

@@ -103,8 +103,12 @@ def legs_merged(legs: Sequence[RunRecord]) -> RunRecord:
     """What several processes saw of one load that they made at the same time, as if one had seen it all."""
     merged = processes_merged(legs)
     loads = [each.load for each in legs if each.load is not None]
+    database = merged.database
+    if database is not None:  # each has connections of its own
+        database = replace(database, pool=sum(each.database.pool for each in legs if each.database is not None))
     return replace(
         merged,
+        database=database,
         elapsed_ns=max(each.elapsed_ns for each in legs),
         window_ns=max(each.window_ns for each in legs),
         series=reduce(TimeSeries.merge, (each.series for each in legs)).bounded(),

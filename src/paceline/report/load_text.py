@@ -2,13 +2,21 @@
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import accumulate, pairwise
 
-from paceline.core.units import BYTES_PER_MB, NS_PER_MS, NS_PER_S, counted, format_count, format_ms
+from paceline.core.units import (
+    BYTES_PER_MB,
+    NS_PER_MS,
+    NS_PER_S,
+    counted,
+    format_count,
+    format_megabytes,
+    format_ms,
+)
 from paceline.judge.result import TestResult
 from paceline.records.latency import Latency
-from paceline.records.load import Arrivals, LegRun, Part, Probe, Traffic
+from paceline.records.load import Arrivals, LegRun, LoadRecord, Part, Probe, Traffic
 from paceline.records.run_record import Execution
 from paceline.report.layout import LABEL_WIDTH, WIDTH, labelled, page_width, share_text, squeezed
 
@@ -137,21 +145,48 @@ def load_lines(result: TestResult) -> Iterator[str]:
         own = "; a process of its own" if load.own_process else ""
         text = f"CPU {mean:.0f} % of a core, {max(load.cpu_percent):.0f} % in its busiest second{own}"
         yield from labelled("generator", text)
-    yield from _legs(load.legs)
+    yield from _legs(load)
 
 
-def _legs(legs: Sequence[LegRun]) -> Iterator[str]:
+def _legs(load: LoadRecord) -> Iterator[str]:
     """A line on each of the processes that made the load together."""
+    legs = load.legs
     skews_ns = [abs(leg.start_skew_ns) for leg in legs if leg.start_skew_ns is not None]
     if skews_ns:
         text = f"{len(legs)} together, started within {format_ms(max(skews_ns) / NS_PER_MS)}"
         yield from labelled("processes", text)
     for number, leg in enumerate(legs, start=1):
-        made = counted(leg.counts.attempts, "attempt")
-        text = f"{number}: {made}, CPU {leg.busiest_percent:.0f} % in its busiest second"
+        text = f"{number}: {counted(leg.counts.attempts, 'attempt')}"
+        if load.cpu_percent:
+            text += f", CPU {leg.busiest_percent:.0f} % in its busiest second"
+        elif leg.cpu_percent is not None:  # of calls in loops of their own nobody looks at single seconds
+            text += f", CPU {leg.cpu_percent:.0f} %"
         if leg.generator_lag_p99_ns is not None:
             text += f", lag p99 {format_ms(leg.generator_lag_p99_ns / NS_PER_MS)}"
+        if leg.memory_bytes is not None:
+            text += f", {format_megabytes(leg.memory_bytes)}"
+        text += _machine(leg)
         yield from labelled("", f"{text}; {leg.lost}" if leg.lost else text)
+
+
+def _machine(leg: LegRun) -> str:
+    """Where a leg was made that was not made here, and what its machine did meanwhile."""
+    if not leg.machine:
+        return ""
+    told = []
+    if leg.host_cpu_percent is not None:
+        cores = "" if leg.host_cores is None else f" of {counted(leg.host_cores, 'core')}"
+        told.append(f"CPU {leg.host_cpu_percent / 100:.1f}{cores}")
+    if leg.host_memory_percent is not None:
+        told.append(f"memory {leg.host_memory_percent:.0f} %")
+    if leg.before is not None and leg.before.clock_ahead_ns is not None:
+        ahead_ns, error_ns = leg.before.clock_ahead_ns, leg.before.clock_error_ns or 0
+        if abs(ahead_ns) <= error_ns:
+            told.append("clock right")
+        else:
+            told.append(f"clock {format_ms(abs(ahead_ns) / NS_PER_MS)} {'ahead' if ahead_ns > 0 else 'behind'}")
+    where = f", on {leg.machine}"
+    return f"{where} ({', '.join(told)})" if told else where
 
 
 def _arrivals(arrivals: Arrivals, dropped: int) -> Iterator[str]:

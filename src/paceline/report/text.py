@@ -182,7 +182,8 @@ def _test(result: TestResult) -> Iterator[str]:
 def how_run(result: TestResult) -> str:
     """What was run, and how long it took."""
     definition, metrics = result.record.definition, result.metrics
-    if result.record.load is not None:
+    load = result.record.load
+    if load is not None and (definition.plan or not load.legs):  # what several processes call in loops has no plan
         return how_load(result)
     took = format_ms(metrics.total_duration_sec * 1e3)
     # What a function is called where nobody said what it is tells nothing of it.

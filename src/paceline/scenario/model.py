@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import get_args
@@ -134,6 +135,15 @@ class Scenario:
         return Execution.USERS
 
     @property
+    def host(self) -> str | None:
+        """Where its requests go; None for a Unix socket."""
+        return None if self.unix_socket is not None else self.endpoint.host
+
+    def of_leg(self, leg: Leg) -> "ScenarioShare":
+        """The users of ``leg``."""
+        return ScenarioShare(self, leg)
+
+    @property
     def text(self) -> str:
         """For people: ``scenario checkout on http://localhost:8000``."""
         return f"scenario {self.name} on {self.endpoint.text}{self._prefix}"
@@ -190,6 +200,48 @@ class Scenario:
             raise ConfigurationError("headers name Authorization, and so do auth, bearer or url: leave out one")
         value = f"Bearer {self.bearer}" if self.auth is None else wire.basic_authorization(*self.auth)
         return (*headers, ("Authorization", value))
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioShare:
+    """The users of one of several processes. Implements ``LaneTarget``.
+
+    Attributes:
+        scenario: of all users.
+        leg: whose users these are.
+    """
+
+    scenario: Scenario
+    leg: Leg
+
+    @property
+    def connections(self) -> None:
+        """Users have as many as they need."""
+
+    @property
+    def execution(self) -> Execution:
+        """By virtual users."""
+        return Execution.USERS
+
+    @property
+    def text(self) -> str:
+        """That of the scenario."""
+        return self.scenario.text
+
+    @property
+    def timeout_s(self) -> float:
+        """That of the scenario."""
+        return self.scenario.timeout_s
+
+    @property
+    def functions(self) -> Mapping[str, object]:
+        """What its users do."""
+        scenario = self.scenario
+        return {name: getattr(scenario, name) for name in ("run", "on_start", "on_stop") if getattr(scenario, name)}
+
+    def lanes(self, clock: Clock) -> ScenarioLanes:
+        """Its users, for one run on the running event loop."""
+        return self.scenario.lanes(clock, self.leg)
 
 
 def _name_of(function: UserFunction) -> str:

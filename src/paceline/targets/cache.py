@@ -1,6 +1,7 @@
 """A cache as target: which commands are sent to it, checked before anything is measured."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, get_args
 from uuid import uuid4
@@ -29,13 +30,14 @@ from paceline.targets.cache_commands import (
 from paceline.targets.cache_keeper import Keeper
 from paceline.targets.cache_lanes import CacheLanes
 from paceline.targets.cache_loader import Fetcher, Loader, LoadLog, checked_loader
-from paceline.targets.cache_witness import CacheWitness
+from paceline.targets.cache_witness import CacheWitness, ServerWitness
 from paceline.wire.cache_address import CacheAddress, parse_cache_url
 from paceline.wire.dial import Dialer
 from paceline.wire.resp import reader_of_replies
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
 from paceline.workload.keys import KeyPattern
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED, MOST_WORKERS, positive_seconds, whole_number
 
 Operation = Literal["mix", "get", "set", "delete", "get-or-fetch"]
@@ -81,6 +83,7 @@ class CacheTarget:
         flush: empty the database before the run (FLUSHDB), whoever's keys are in it.
         allow_destructive: without it, ``flush`` is refused, and so are keys for which the server would evict others.
         seed: of keys, lengths and the choice between commands.
+        leg: which of the commands are sent, where several processes share them.
         address: the server.
         tls: how connections are encrypted; None for no encryption.
         pattern: how keys are drawn.
@@ -113,6 +116,7 @@ class CacheTarget:
     flush: bool = False
     allow_destructive: bool = False
     seed: int = 0
+    leg: Leg = field(init=False, default=WHOLE, repr=False, compare=False)
     address: CacheAddress = field(init=False, compare=False)
     tls: TlsOptions | None = field(init=False, compare=False)
     pattern: KeyPattern = field(init=False, compare=False)
@@ -187,6 +191,27 @@ class CacheTarget:
             may_evict=self.allow_destructive,
         )
 
+    @property
+    def host(self) -> str | None:
+        """Where its commands go; None for a Unix socket."""
+        endpoint = self.address.endpoint
+        return None if endpoint.unix_socket is not None else endpoint.host
+
+    def of_leg(self, leg: Leg) -> "CacheTarget":
+        """The same keys, of whose commands only every ``leg.of``-th is sent."""
+        share = copy(self)  # made anew, it would have keys of another name
+        share._set("leg", leg)  # noqa: SLF001  # of the same class
+        return share
+
+    def overseer(self) -> ServerWitness:
+        """Asks the server, once for all legs."""
+        return ServerWitness(self.keeper, deletes=self.operation == "delete")
+
+    @property
+    def functions(self) -> Mapping[str, object]:
+        """The loader, where there is one."""
+        return {} if self.loader is None else {"loader": self.loader}
+
     def lanes(self, clock: Clock) -> CacheLanes:
         """Its connections, for one run on the running event loop."""
         context = None if self.tls is None else self.tls.context(None)
@@ -203,10 +228,9 @@ class CacheTarget:
             self.timeout_s,
             clock,
             CacheWitness(
-                self.keeper,
+                self.overseer() if self.leg == WHOLE else None,
                 self.pipeline,
                 None if fetcher is None else fetcher.log,
-                deletes=self.operation == "delete",
             ),
             AttemptEnd.OK if self._sent in _NO_READS else AttemptEnd.HIT,
             fetcher,
@@ -218,15 +242,16 @@ class CacheTarget:
         return NAMES[:2] if self._sent == "mix" else (self._sent,)
 
     def source(self) -> Iterator[Command]:
-        """Endless commands. Each call begins anew."""
-        keys, pattern, values, seed, sent = self.names, self.pattern, self.values, self.seed, self._sent
+        """Endless commands, those of the leg. Each call begins anew."""
+        keys, pattern, values, seed, leg = self.names, self.pattern, self.values, self.seed, self.leg
+        sent = self._sent
         if sent == "set":
-            return sets(keys, pattern, values, seed)
+            return sets(keys, pattern, values, seed, leg)
         if sent == "delete":
-            return deletes(keys, pattern, seed)
+            return deletes(keys, pattern, seed, leg)
         if sent == "mix":
-            return mixed(keys, pattern, values, parse_ratio(self.ratio), seed)
-        return gets(keys, pattern, seed, numbered=sent == GET_OR_FETCH)
+            return mixed(keys, pattern, values, parse_ratio(self.ratio), seed, leg)
+        return gets(keys, pattern, seed, numbered=sent == GET_OR_FETCH, leg=leg)
 
     @property
     def _sent(self) -> Operation:

@@ -10,6 +10,7 @@ from string import ascii_letters, digits
 from paceline.core.errors import ConfigurationError
 from paceline.wire.resp import packed
 from paceline.workload.keys import PATTERNS, KeyPattern, Uniform, endless
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED, whole_number
 
 GET, SET, DELETE = range(3)
@@ -80,8 +81,8 @@ class Values:
         milliseconds = b"%d" % max(round(self.ttl_s * 1e3), 1)
         return b"$2\r\nPX\r\n$%d\r\n%b\r\n" % (len(milliseconds), milliseconds)
 
-    def settings(self, keys: Keys, numbers: Iterator[int], seed: int) -> Iterator[bytes]:
-        """A SET for each of ``numbers``."""
+    def settings(self, keys: Keys, numbers: Iterator[int], seed: int, leg: Leg = WHOLE) -> Iterator[bytes]:
+        """A SET for each of ``numbers``, which are those of ``leg``."""
         expiry = self.expiry
         head = keys.command(b"SET", 5 if expiry else 3)
         text = text_of(self.most_bytes, seed)
@@ -90,7 +91,7 @@ class Values:
             whole = head + b"$%d\r\n%b\r\n" % (len(text), text) + expiry
             return map(whole.__mod__, numbers)
         shown = memoryview(text)
-        sizes = endless(Uniform(self.most_bytes - self.least_bytes + 1), seed ^ _SEEDS_APART)
+        sizes = endless(Uniform(self.most_bytes - self.least_bytes + 1), seed ^ _SEEDS_APART, leg)
         return (
             b"".join((head % number, b"$%d\r\n" % size, shown[:size], b"\r\n", expiry))
             for number, size in zip(numbers, (self.least_bytes + drawn for drawn in sizes), strict=False)
@@ -158,11 +159,11 @@ def parse_ratio(text: object) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
-def gets(keys: Keys, pattern: KeyPattern, seed: int, *, numbered: bool = False) -> Iterator[Command]:
+def gets(keys: Keys, pattern: KeyPattern, seed: int, *, numbered: bool = False, leg: Leg = WHOLE) -> Iterator[Command]:
     """A GET for each key that is drawn; which key that is, is told only if ``numbered``."""
-    commands = map(_made(keys, b"GET"), endless(pattern, seed))
+    commands = map(_made(keys, b"GET"), endless(pattern, seed, leg))
     # A second source of the same keys: filling a number in and handing it on both stay out of the interpreter.
-    return zip(repeat(GET), commands, endless(pattern, seed) if numbered else repeat(0), strict=False)
+    return zip(repeat(GET), commands, endless(pattern, seed, leg) if numbered else repeat(0), strict=False)
 
 
 def _made(keys: Keys, word: bytes) -> Callable[[int], bytes]:
@@ -171,23 +172,29 @@ def _made(keys: Keys, word: bytes) -> Callable[[int], bytes]:
     return list(map(make, range(keys.count))).__getitem__ if keys.count <= _MOST_LISTED else make
 
 
-def deletes(keys: Keys, pattern: KeyPattern, seed: int) -> Iterator[Command]:
+def deletes(keys: Keys, pattern: KeyPattern, seed: int, leg: Leg = WHOLE) -> Iterator[Command]:
     """A DEL for each key that is drawn."""
-    return zip(repeat(DELETE), map(_made(keys, b"DEL"), endless(pattern, seed)), repeat(0), strict=False)
+    return zip(repeat(DELETE), map(_made(keys, b"DEL"), endless(pattern, seed, leg)), repeat(0), strict=False)
 
 
-def sets(keys: Keys, pattern: KeyPattern, values: Values, seed: int) -> Iterator[Command]:
+def sets(keys: Keys, pattern: KeyPattern, values: Values, seed: int, leg: Leg = WHOLE) -> Iterator[Command]:
     """A SET for each key that is drawn."""
-    commands = values.settings(keys, endless(pattern, seed), seed)
+    commands = values.settings(keys, endless(pattern, seed, leg), seed, leg)
     return zip(repeat(SET), commands, repeat(0), strict=False)
 
 
-def mixed(keys: Keys, pattern: KeyPattern, values: Values, ratio: tuple[int, int], seed: int) -> Iterator[Command]:
-    """SETs and GETs at random in the proportion of ``ratio``, some of each, both of keys of the same pattern."""
+def mixed(
+    keys: Keys, pattern: KeyPattern, values: Values, ratio: tuple[int, int], seed: int, leg: Leg = WHOLE
+) -> Iterator[Command]:
+    """SETs and GETs at random in the proportion of ``ratio``, some of each, both of keys of the same pattern.
+
+    Legs choose together what one process would choose, one after the other; of the keys for either each takes its own.
+    """
     writes, reads = ratio
     # Each kind draws keys of its own: a key that was read is no likelier to be written next.
-    reading, writing = gets(keys, pattern, seed), sets(keys, pattern, values, (seed + 1) & MOST_SEED)
-    choices = endless(Uniform(writes + reads), (seed + 2) & MOST_SEED)
+    reading = gets(keys, pattern, seed, leg=leg)
+    writing = sets(keys, pattern, values, (seed + 1) & MOST_SEED, leg)
+    choices = endless(Uniform(writes + reads), (seed + 2) & MOST_SEED, leg)
     return (next(writing if choice < writes else reading) for choice in choices)
 
 

@@ -5,18 +5,20 @@ import inspect
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.machinery import PathFinder
+from pathlib import Path
 from pickletools import genops
 from types import ModuleType
 from typing import Any
 
-from paceline.core.errors import ConfigurationError
+from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.core.redaction import redact
 from paceline.targets.call import CallTarget
 from paceline.targets.reference import load_reference
 
 _SHOWN_CHARACTERS = 200
+_OF_PYTHON = ".py"
 _ITS_MODULE = "cloudpickle.cloudpickle"
 _KNOWN_VERSION = "3.1."  # whose pickles the tests rebuild
 # What it writes of functions, their cells and the modules they use.
@@ -32,11 +34,13 @@ class ReferredCall:
 
     Attributes:
         operation, setup, teardown: what it is made of.
+        files: what stands in the files among them, by their paths, where they travel.
     """
 
     operation: str
     setup: str | None = None
     teardown: str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
     def __call__(self) -> CallTarget:
         """Load it here.
@@ -49,6 +53,36 @@ class ReferredCall:
             load_reference(self.setup) if self.setup else None,
             load_reference(self.teardown) if self.teardown else None,
         )
+
+    def packed(self) -> "ReferredCall":
+        """The same, carrying its files; modules, and what files import, have to be on the other machine.
+
+        Raises:
+            MeasurementError: a file cannot be read.
+        """
+        names = [reference.rpartition(":")[0] for reference in self._references]
+        files = {name: Path(name) for name in names if name.endswith(_OF_PYTHON)}
+        try:
+            return replace(self, files={name: path.read_bytes() for name, path in files.items()})
+        except OSError as error:
+            raise MeasurementError(f"{error.filename} cannot be read: {error.strerror or error}") from error
+
+    def unpacked(self, folder: Path) -> "ReferredCall":
+        """The same, with its files in ``folder``."""
+        there = {name: folder / f"{number}" / Path(name).name for number, name in enumerate(self.files)}
+        for name, path in there.items():
+            path.parent.mkdir()
+            path.write_bytes(self.files[name])
+
+        def moved(reference: str | None) -> str | None:
+            name, colon, function = (reference or "").rpartition(":")
+            return f"{there[name]}{colon}{function}" if name in there else reference
+
+        return ReferredCall(moved(self.operation) or "", moved(self.setup), moved(self.teardown))
+
+    @property
+    def _references(self) -> list[str]:
+        return [each for each in (self.operation, self.setup, self.teardown) if each]
 
 
 def pickled(whole: object, parts: Mapping[str, object]) -> bytes:

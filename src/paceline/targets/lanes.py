@@ -4,15 +4,17 @@ A lane makes one attempt at a time: a connection, a task, a thread, a virtual us
 begins the next; the lane says when it has ended.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, TypeGuard, runtime_checkable
 
 from paceline.core.clock import Clock
 from paceline.records.latency import Latency
 from paceline.records.load import Traffic
 from paceline.records.outcome import AttemptEnd
 from paceline.records.run_record import Execution
+from paceline.targets.call import CallTarget
+from paceline.targets.witness import Overseer
 from paceline.workload.legs import Leg
 
 
@@ -147,28 +149,53 @@ class LaneTarget(Protocol):
         """Its lanes, for one run on the running event loop."""
 
 
-@runtime_checkable
 class SplitTarget(Protocol):
     """A target of whose attempts several processes can each make a share."""
 
     @property
     def host(self) -> str | None:
-        """Where its requests go; None for a socket of this machine."""
+        """Where its requests go; None for a socket of this machine, and where nobody can tell."""
 
-    def of_leg(self, leg: Leg) -> LaneTarget:
-        """The share of ``leg``: all shares together are what one process would have made."""
+    def of_leg(self, leg: Leg) -> "LaneTarget | CallTarget":
+        """The share of ``leg``: all shares together are what one process would have made.
+
+        Raises:
+            ConfigurationError: there is not enough for so many.
+        """
+
+
+def is_split(target: object) -> TypeGuard[SplitTarget]:
+    """Whether it is one. Its class is asked: before Python 3.12 ``isinstance`` would ask the target for its host."""
+    return hasattr(type(target), "of_leg")
+
+
+@runtime_checkable
+class Overseen(Protocol):
+    """One whose shares have something in common, which is to be looked after once."""
+
+    def overseer(self) -> Overseer:
+        """Who does that, for one run."""
+
+
+@runtime_checkable
+class Carrying(Protocol):
+    """A target with functions of the user's in it."""
+
+    @property
+    def functions(self) -> Mapping[str, object]:
+        """By the names of the arguments that they were given as."""
 
 
 @runtime_checkable
 class PackedTarget(Protocol):
-    """A target that needs files of the machine it was made on."""
+    """A target, or what makes one, that needs files of the machine it was made on."""
 
-    def packed(self) -> LaneTarget:
+    def packed(self) -> Self:
         """The same, carrying them.
 
         Raises:
             MeasurementError: they cannot be read.
         """
 
-    def unpacked(self, folder: Path) -> LaneTarget:
+    def unpacked(self, folder: Path) -> Self:
         """On another machine: the same, with its files in ``folder``."""

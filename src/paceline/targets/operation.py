@@ -11,7 +11,9 @@ from paceline.targets.asgi import AsgiTarget
 from paceline.targets.cache import CacheTarget
 from paceline.targets.cache_client import CacheClientTarget
 from paceline.targets.call import CallTarget
-from paceline.targets.lanes import LaneTarget
+from paceline.targets.lanes import LaneTarget, SplitTarget, is_split
+from paceline.targets.sharing import CallShares
+from paceline.targets.sql.shares import SqlShares
 from paceline.targets.sql.target import SqlTarget
 from paceline.targets.sql.watch import SqlWatch
 from paceline.targets.wsgi import WsgiTarget
@@ -28,15 +30,51 @@ class _Around(NamedTuple):
 
 _NOTHING = _Around(None, None)
 _KINDS = {SqlTarget: TestType.DATABASE_QUERY, CacheClientTarget: TestType.CACHE_OPERATION}
+_LIVES_HERE = "what is called lives in the process that made it"
+_AN_APPLICATION = (
+    "an application is called in the process that it lives in, and would be another one in each of several: serve it, "
+    "and load it by HttpTarget"
+)
+_ALONE = {
+    AsgiTarget: _AN_APPLICATION,
+    WsgiTarget: _AN_APPLICATION,
+    CacheClientTarget: "a client of somebody's own belongs to one process: load the server by CacheTarget, or call "
+    "a function that makes its client in setup=",
+    SqlWatch: "an engine of SQLAlchemy's belongs to one process: call the operation without SqlWatch, or load the "
+    "database by SqlTarget",
+}
+
+
+class Shared(NamedTuple):
+    """How several processes make what is measured together.
+
+    Attributes:
+        by: gives each its share; None where nothing can.
+        setup, teardown: called once around all of them, by the process that drives them.
+        why_not: where they cannot.
+    """
+
+    by: SplitTarget | None = None
+    setup: _Function | None = None
+    teardown: _Function | None = None
+    why_not: str = ""
 
 
 class Measured(NamedTuple):
-    """A target; ``setup`` and ``teardown`` are its own where it is a :class:`CallTarget`; what kind of thing it is."""
+    """A target.
+
+    Attributes:
+        target: what is driven by one process.
+        setup, teardown: around it, unless it is a :class:`CallTarget`, which has its own.
+        test_type: what kind of thing it is.
+        shared: how several processes make it.
+    """
 
     target: CallTarget | LaneTarget
     setup: _Function | None = None
     teardown: _Function | None = None
     test_type: TestType | None = None
+    shared: Shared = Shared()
 
 
 def measured(
@@ -50,8 +88,10 @@ def measured(
     Raises:
         ConfigurationError: it is nothing that can be measured, or ``setup_each`` does not go together with it.
     """
-    if isinstance(operation, Measured | CallTarget):
-        return operation if isinstance(operation, Measured) else Measured(operation)
+    if isinstance(operation, Measured):
+        return operation
+    if isinstance(operation, CallTarget):
+        return Measured(operation, shared=Shared(CallShares(operation)))
     users = _Around(setup, teardown)
     if isinstance(operation, AsgiTarget | WsgiTarget | CacheClientTarget | SqlTarget | SqlWatch):
         own = operation.call_target()
@@ -60,16 +100,26 @@ def measured(
         outer, inner = (users, owns) if isinstance(operation, SqlTarget | SqlWatch) else (owns, users)
         joined = _joined(outer, inner, is_async=own.is_async)
         target = replace(own, setup=joined.setup, teardown=joined.teardown, setup_each=setup_each)
-        return Measured(target, test_type=_KINDS.get(type(operation)))
+        return Measured(target, test_type=_KINDS.get(type(operation)), shared=_shared(operation, users))
     if not _is_lane_target(operation):
-        return Measured(CallTarget(operation, setup, teardown, setup_each))  # type: ignore[arg-type]  # it checks itself
+        target = CallTarget(operation, setup, teardown, setup_each)  # type: ignore[arg-type]  # it checks itself
+        return Measured(target, shared=Shared(CallShares(target)))
     if setup_each is not None:
         raise ConfigurationError("setup_each is for callables: requests are sent one after the other over connections")
     if isinstance(operation, CacheTarget):
         keeper = operation.keeper
         joined = _joined(_Around(keeper.prepare, keeper.tidy), users, is_async=True)
-        return Measured(operation, joined.setup, joined.teardown, TestType.CACHE_OPERATION)
-    return Measured(operation, setup, teardown)  # type: ignore[arg-type]  # asked for just now
+        shared = Shared(operation, joined.setup, joined.teardown)
+        return Measured(operation, joined.setup, joined.teardown, TestType.CACHE_OPERATION, shared)
+    shared = Shared(operation, setup, teardown) if is_split(operation) else Shared(why_not=_LIVES_HERE)
+    return Measured(operation, setup, teardown, shared=shared)  # type: ignore[arg-type]  # asked
+
+
+def _shared(operation: object, users: _Around) -> Shared:
+    """How several processes make what is called."""
+    if isinstance(operation, SqlTarget):
+        return Shared(SqlShares(operation), users.setup, users.teardown)
+    return Shared(why_not=next(text for kind, text in _ALONE.items() if isinstance(operation, kind)))
 
 
 def _is_lane_target(operation: object) -> bool:

@@ -50,3 +50,20 @@ class Witnessed(Protocol):
     """
 
     witness: Witness
+
+
+class Overseer(Witness, Protocol):
+    """Sees to what the legs of a load have in common, once, from the process that drives them.
+
+    What its methods return is awaited, all of it on one event loop.
+    """
+
+    def set_up(self) -> Awaitable[None] | None:
+        """Before there is a leg.
+
+        Raises:
+            ConfigurationError, MeasurementError: the load cannot be made.
+        """
+
+    def tear_down(self) -> Awaitable[None] | None:
+        """When there is none any more."""

@@ -8,12 +8,13 @@ approximates the ranks beyond the second.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import chain, islice, repeat
 from typing import TYPE_CHECKING, TypeAlias
 
 from paceline.core.errors import ConfigurationError
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED, whole_number
 
 if TYPE_CHECKING:
@@ -142,8 +143,8 @@ PATTERNS: dict[str, Callable[[int], KeyPattern]] = {
 }
 
 
-def endless(pattern: KeyPattern, seed: int) -> Iterator[int]:
-    """Keys of ``pattern`` from 0, without end; the same seed draws the same ones.
+def endless(pattern: KeyPattern, seed: int, leg: Leg = WHOLE) -> Iterator[int]:
+    """Keys of ``pattern`` from 0, without end; the same seed draws the same ones, of which ``leg`` gets its own.
 
     Raises:
         ConfigurationError: it is no pattern, or the seed is out of range.
@@ -152,8 +153,16 @@ def endless(pattern: KeyPattern, seed: int) -> Iterator[int]:
         raise ConfigurationError(f"a key pattern is a Uniform, Sequential, Gaussian or Zipf, not {pattern!r}")
     whole_number("seed", seed, at_least=0, at_most=MOST_SEED)
     if isinstance(pattern, Sequential):
-        return chain.from_iterable(repeat(range(pattern.keys)))
-    return chain.from_iterable(draws.tolist() for draws in _in_bulk(pattern, seed))
+        return islice(chain.from_iterable(repeat(range(pattern.keys))), leg.number, None, leg.of)
+    return chain.from_iterable(draws.tolist() for draws in _of_leg(_in_bulk(pattern, seed), leg))
+
+
+def _of_leg(blocks: Iterable["_Draws"], leg: Leg) -> Iterator["_Draws"]:
+    """Every ``leg.of``-th draw. The others are drawn too, in bulk, but no line of Python is spent on them."""
+    first = leg.number
+    for block in blocks:
+        yield block[first :: leg.of]
+        first = (first - len(block)) % leg.of
 
 
 def key_of_rank(rank: int, keys: int) -> int:

@@ -11,7 +11,9 @@ from paceline.core.findings import Finding
 from paceline.judge.diagnosis import diagnose
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.error_log import ErrorGroup
+from paceline.records.load import LegRun, LoadRecord
 from paceline.records.metrics import metrics_of
+from paceline.records.recorder import Counts
 from paceline.records.resources import Gauge, ResourceSeries, ResourceUsage, SystemUsage
 from paceline.records.run_record import Circumstances, Collections, Definition, Execution, RunRecord
 from tests.fakes import MS, S, make_record
@@ -138,6 +140,21 @@ def test_one_core_only(
     for finding in _findings(record):
         assert finding.serious
         assert finding.seen == f"{workers} workers together used {(own_cpu_s or 0) / elapsed_s:.2f} cores."
+
+
+@pytest.mark.parametrize(
+    ("workers", "own_cpu_s", "code"), [(4, 1.0, None), (4, 2.0, "interpreter-lock"), (2, 2.0, None)]
+)
+def test_one_core_each_of_several_processes(workers: int, own_cpu_s: float, code: str | None) -> None:
+    record = make_record(
+        definition=Definition(iterations=2_000, workers=workers, execution=THREADS),
+        circumstances=Circumstances(own_cpu_s=own_cpu_s),
+        elapsed_ns=S,
+        load=LoadRecord(legs=(LegRun(Counts(ok=1_000)), LegRun(Counts(ok=1_000)))),
+    )
+    finding = _found("interpreter-lock", record)
+    assert (finding and finding.code) == code
+    assert finding is None or finding.seen == "4 workers in 2 processes together used 2.00 cores."
 
 
 def _gauge(percent: float | None) -> Gauge | None:

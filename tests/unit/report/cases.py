@@ -5,6 +5,7 @@ python -m tests.unit.report.cases
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
 
@@ -14,7 +15,7 @@ from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
-from paceline.records.load import LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.load import LegRun, LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.recorder import Counts
 from paceline.records.resources import Gauge, ResourceUsage, SamplerCost, SystemUsage
 from paceline.records.run_record import Circumstances, Collections, Definition, Execution, TestType
@@ -202,9 +203,37 @@ def scenario() -> TestResult:
     )
 
 
+def together() -> TestResult:
+    """Made by three processes, two of them elsewhere, of which one was lost."""
+    generator = _spread(3_000, 40_000)
+    arrivals = make_arrivals(generator, [0] * 3_000, _spread(3_000, 450_000), planned=3_600)
+    here = LegRun(Counts(ok=1_200), 1_200, 1.0, 41.0, 55_000.0, 210_000, cpu_percent=38.0, memory_bytes=52 * _MB)
+    there = replace(
+        here, start_skew_ns=1_400_000, machine="tcp://10.0.0.6:9000", host_cpu_percent=130.0, host_cores=4,
+        host_memory_percent=40.0,
+    )  # fmt: skip
+    lost = replace(
+        there, counts=Counts(ok=590, errors=10), delivered=0.5, lost="was killed by SIGKILL", lost_at_ns=6 * S,
+        machine="tcp://10.0.0.7:9000",
+    )  # fmt: skip
+    load = LoadRecord((38.0, 41.0), own_process=True, arrivals=arrivals, legs=(here, there, lost))
+    return judge(
+        make_load(
+            _spread(3_000, 490_000),
+            load,
+            duration_s=12.0,
+            plan="300/s for 12 s",
+            name="from_three",
+            elapsed_ns=12 * S,
+            window_ns=12 * S,
+        ),
+        None,
+    )
+
+
 def loads() -> Document:
     """One of each load."""
-    return document_of([closed_loop(), open_loop(), scenario()], MACHINE, TIMESTAMP)
+    return document_of([closed_loop(), open_loop(), scenario(), together()], MACHINE, TIMESTAMP)
 
 
 GOLDEN = {"report.txt": example, "loads.txt": loads}

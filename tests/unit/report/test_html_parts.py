@@ -15,10 +15,14 @@ from paceline.judge.scalability import scalabilities
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
 from paceline.records.histogram import Histogram
+from paceline.records.load import LegRun, LoadRecord
 from paceline.records.quantities import MEDIAN, THROUGHPUT
+from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
 from paceline.report.document import document_of
 from paceline.report.html.charts import charts_of, plain_charts
+from paceline.report.html.detail import details_for
+from paceline.report.html.legs import legs_table
 from paceline.report.html.overview import overview
 from paceline.report.html.page import render_html
 from paceline.report.html.picture import Forest, Scale
@@ -246,3 +250,57 @@ def found_in(results: list[TestResult]) -> list[Sweep]:
 
 def _nearest(values: list[float], to: float) -> int:
     return min(range(len(values)), key=lambda place: abs(values[place] - to))
+
+
+class TestLegs:
+    def test_each_has_its_figures_and_bars(self) -> None:
+        made = legs_table(cases.together().record.load, details_for(1)[0])
+        assert made is not None
+        assert made.caption == (
+            "3 processes together, started within 1.4 ms, 1 lost; bars: attempts above, CPU of one core below"
+        )
+        here, there, lost = (dict(zip(made.columns, row.cells, strict=True)) for row in made.rows)
+        assert [row.name for row in made.rows] == ["1", "2, tcp://10.0.0.6:9000", "3, tcp://10.0.0.7:9000"]
+        assert here == {
+            "attempts": "1,200",
+            "errors": "0",
+            "CPU": "38 %",
+            "CPU in its busiest second": "41 %",
+            "memory": "52 MB",
+            "lag p99": "55 us",
+            "late start": "210 us",
+            "machine's CPU": "–",
+            "made of its share": "100.0 %",
+        }
+        assert there["machine's CPU"] == "130 of 400 %"
+        assert (lost["attempts"], lost["errors"], lost["made of its share"]) == ("600", "10", "50.0 %")
+        assert [(row.made, row.cpu, row.lost) for row in made.rows] == [
+            (120, 45.6, ""),
+            (120, 45.6, ""),
+            (60, 45.6, "was killed by SIGKILL"),
+        ]
+
+    def test_the_lost_are_the_last_to_be_left_out(self) -> None:
+        load = cases.together().record.load
+        assert load is not None
+        few = replace(load, legs=(*load.legs[:1] * 30, *load.legs[2:]))
+        made = legs_table(few, details_for(1)[0])
+        assert made is not None
+        assert len(made.rows) == 20
+        assert made.rows[-1].name.startswith("31")
+        assert made.caption.endswith("(11 more in the results file)")
+
+    def test_one_process_needs_no_table(self) -> None:
+        assert legs_table(cases.open_loop().record.load, details_for(1)[0]) is None
+        assert legs_table(None, details_for(1)[0]) is None
+
+    def test_calls_without_figures_leave_columns_out(self) -> None:
+        made = legs_table(LoadRecord(legs=(LegRun(Counts(ok=3)), LegRun(Counts()))), details_for(1)[0])
+        assert made is not None
+        assert made.columns == ("attempts", "late start")
+        assert [row.cells for row in made.rows] == [("3", "–"), ("0", "–")]
+
+    def test_they_stand_in_the_page(self) -> None:
+        page = render_html(document_of([cases.together()], cases.MACHINE, cases.TIMESTAMP))
+        assert '<tr class="lost"><th>3, tcp://10.0.0.7:9000 <small>was killed by SIGKILL</small>' in page
+        assert '<path class="made" d="M0 5H60.0"/>' in page

@@ -24,7 +24,7 @@ from paceline.records.duet import DuetRecord, Epochs, Pair, Side, Subject
 from paceline.records.error_log import ErrorGroup
 from paceline.records.fingerprint import Fingerprint
 from paceline.records.history import HistoryPoint, Series, SeriesKey, SeriesSize
-from paceline.records.load import LegRun, LoadRecord, Part, Probe, StatusCount, Traffic
+from paceline.records.load import BeforeStart, LegRun, LoadRecord, Part, Probe, StatusCount, Traffic
 from paceline.records.machine import Company, OtherProcess
 from paceline.records.quantities import MEDIAN
 from paceline.records.recorder import Counts
@@ -203,7 +203,7 @@ def everything() -> TestResult:
             traffic=Traffic(statuses=(StatusCount(200, 3),)),
             parts=(Part("GET /", Counts(), make_latency(SAMPLES_NS)),),
             probe=Probe(100.0),
-            legs=(LegRun(Counts()),),
+            legs=(LegRun(Counts(), before=BeforeStart()),),
         ),
         cache=CacheRecord(
             loads=Loads(), server=CacheServer("valkey", "noeviction", *range(8)), prefilled=0.5, pipeline=4

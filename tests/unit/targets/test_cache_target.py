@@ -12,6 +12,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.targets.cache_commands import DELETE, GET, SET, Keys, Values, mixed, removals
 from paceline.wire.resp import packed
 from paceline.workload.keys import Uniform
+from paceline.workload.legs import Leg
 
 URL = "redis://localhost"
 
@@ -128,3 +129,23 @@ def test_all_keys_are_removed_once() -> None:
     commands = b"".join(removals(keys, 10))
     assert sorted(re.findall(rb"p:\d\d", commands)) == [keys.name(number).encode() for number in range(25)]
     assert commands.count(b"UNLINK") == 3
+
+
+@given(st.sampled_from(["get", "set", "delete"]), st.sampled_from(["sequential", "zipf", "uniform"]), st.integers(2, 5))
+def test_legs_send_together_what_one_process_sends(operation: Any, pattern: str, of: int) -> None:
+    whole = CacheTarget(URL, operation, keys=50, key_pattern=pattern, value_bytes=(1, 9), seed=4)
+    legs = [whole.of_leg(Leg(number, of)).source() for number in range(of)]
+    together = [next(leg) for _ in range(60) for leg in legs]
+    assert together == list(islice(whole.source(), 60 * of))
+
+
+def test_legs_of_a_mix_choose_together_what_one_process_chooses_and_share_its_keys() -> None:
+    whole = CacheTarget(URL, ratio="1:3", keys=1_000, key_pattern="sequential")
+    legs = [whole.of_leg(Leg(number, 3)).source() for number in range(3)]
+    together = [next(leg) for _ in range(400) for leg in legs]
+    alone = list(islice(whole.source(), 1_200))
+    assert [kind for kind, _, _ in together] == [kind for kind, _, _ in alone]
+    assert {command for kind, command, _ in together if kind == SET} <= {
+        command for kind, command, _ in islice(whole.source(), 3_000) if kind == SET
+    }
+    assert len({command for kind, command, _ in together}) == len(together)  # no key was read, or written, twice

@@ -3,7 +3,6 @@ import socket
 from pathlib import Path
 
 from paceline import CacheTarget
-from paceline.targets.cache_witness import CacheWitness
 
 
 def test_the_loop_goes_on_while_a_server_is_asked_and_a_stop_is_heard_afterwards(tmp_path: Path) -> None:
@@ -11,7 +10,7 @@ def test_the_loop_goes_on_while_a_server_is_asked_and_a_stop_is_heard_afterwards
     steps: list[str] = []
 
     async def run(listener: socket.socket) -> None:
-        witness = CacheWitness(CacheTarget(f"unix://{tmp_path}/s", connect_timeout_s=1).keeper, 1, None)
+        witness = CacheTarget(f"unix://{tmp_path}/s", connect_timeout_s=1).overseer()
 
         async def window() -> None:
             await witness.end()

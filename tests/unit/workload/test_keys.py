@@ -21,6 +21,7 @@ from paceline.workload.keys import (
     endless,
     key_of_rank,
 )
+from paceline.workload.legs import Leg
 
 _DRAWS = 200_000
 _Floats = NDArray[np.float64]
@@ -110,6 +111,14 @@ def test_draws_are_keys_and_the_seed_repeats_them(pattern: KeyPattern, seed: int
     drawn = list(islice(endless(pattern, seed), 1_500))
     assert drawn == list(islice(endless(pattern, seed), 1_500))
     assert all(type(key) is int and 0 <= key < pattern.keys for key in drawn)
+
+
+@settings(deadline=None)
+@given(_patterns, st.integers(0, 2**63 - 1), st.integers(1, 7))
+def test_legs_draw_together_what_one_process_draws(pattern: KeyPattern, seed: int, of: int) -> None:
+    legs = [endless(pattern, seed, Leg(number, of)) for number in range(of)]
+    together = [next(leg) for _ in range(1_500 // of) for leg in legs]
+    assert together == list(islice(endless(pattern, seed), len(together)))
 
 
 def test_another_seed_draws_others() -> None:

@@ -12,6 +12,7 @@ from paceline.report.html.changes import ChangeTable, quantities_table, short_ch
 from paceline.report.html.charts import Charts, charts_of, plain_charts
 from paceline.report.html.detail import Detail
 from paceline.report.html.facts import Facts, Table, facts, tables
+from paceline.report.html.legs import LegsTable, legs_table
 from paceline.report.html.markup import rounded
 from paceline.report.html.overview import reasons
 from paceline.report.html.picture import Range, Scale, latency_range
@@ -103,6 +104,7 @@ class TestView:
         charts: which there are.
         percentiles, timeline: the tables behind the charts.
         tables, facts: what else is known.
+        legs: the processes that made it together.
         changes: against the baseline.
         errors, findings: what went wrong, what is to be known.
         more_errors, more_findings: how many there is no room for.
@@ -119,6 +121,7 @@ class TestView:
     timeline: Table | None
     tables: tuple[Table, ...]
     facts: tuple[Facts, ...]
+    legs: LegsTable | None
     changes: ChangeTable | None
     errors: tuple[ErrorView, ...]
     more_errors: int
@@ -148,6 +151,7 @@ def test_view(result: TestResult, detail: Detail) -> TestView:
             for table in (*_tables(result), *([] if changes is None or detail.plots else [_plain_changes(changes)]))
         ),
         facts=tuple(_facts(result, detail)),
+        legs=legs_table(result.record.load, detail),
         changes=changes if detail.plots else None,
         errors=_errors(result, detail),
         more_errors=max(len(result.metrics.errors) - detail.errors, 0),

@@ -2,17 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import cycle, repeat
-from typing import Any
+from itertools import cycle, islice, repeat
+from typing import Any, TypeVar
 
 from paceline.core.errors import ConfigurationError
 from paceline.targets.rows import Values
 from paceline.targets.sql.statement import Drawn, Parameters
 from paceline.workload.keys import KeyPattern, endless
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED
 
+_T = TypeVar("_T")
 _STEP_OF_SEEDS = 1_000_003
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
+
+
+def every_of(values: Iterator[_T], leg: Leg) -> Iterator[_T]:
+    """Those of ``values`` that are ``leg``'s; the others are drawn all the same, so that together they are all."""
+    return values if leg.of == 1 else islice(values, leg.number, None, leg.of)
 
 
 def names_of(parameters: Parameters | None) -> set[str]:
@@ -32,7 +39,9 @@ def varies(parameters: Parameters | None) -> bool:
     return any(isinstance(value, Drawn | KeyPattern) for value in values)
 
 
-def columns(parameters: Parameters | None, rows: Values, seed: int, *, typed: bool) -> dict[str, Iterator[Any]]:
+def columns(
+    parameters: Parameters | None, rows: Values, seed: int, *, typed: bool, leg: Leg = WHOLE
+) -> dict[str, Iterator[Any]]:
     """Values by name, all columns of ``rows`` among them; those of a function are not.
 
     Args:
@@ -40,23 +49,26 @@ def columns(parameters: Parameters | None, rows: Values, seed: int, *, typed: bo
         rows: taken in turn.
         seed: of what is drawn.
         typed: whether columns of whole numbers are numbers.
+        leg: whose values of all these they are.
     """
     header = tuple(rows[0]) if rows else ()
-    found: dict[str, Iterator[Any]] = {name: cycle(_column(rows, name, typed=typed)) for name in header}
+    found: dict[str, Iterator[Any]] = {name: every_of(cycle(_column(rows, name, typed=typed)), leg) for name in header}
     if not callable(parameters):
         for place, (name, value) in enumerate(_items(parameters)):
-            found[name] = _values(value, (seed + _STEP_OF_SEEDS * place) % (MOST_SEED + 1))
+            found[name] = _values(value, (seed + _STEP_OF_SEEDS * place) % (MOST_SEED + 1), leg)
     return found
 
 
-def mappings(parameters: Parameters | None, rows: Values, seed: int, *, typed: bool) -> Iterator[Mapping[str, Any]]:
+def mappings(
+    parameters: Parameters | None, rows: Values, seed: int, *, typed: bool, leg: Leg = WHOLE
+) -> Iterator[Mapping[str, Any]]:
     """The same in one mapping an attempt, those of a function too; arguments are those of :func:`columns`."""
-    found = columns(parameters, rows, seed, typed=typed)
+    found = columns(parameters, rows, seed, typed=typed, leg=leg)
     names, drawn = tuple(found), zip(*found.values(), strict=True) if found else repeat(())
     by_name = (dict(zip(names, values, strict=True)) for values in drawn)
     if not callable(parameters):
         return by_name
-    given = (_by_name(row) for row in parameters())
+    given = (_by_name(row) for row in every_of(iter(parameters()), leg))
     return ({**values, **own} for own, values in zip(given, by_name, strict=False))
 
 
@@ -67,11 +79,11 @@ def _items(parameters: Mapping[str, Any] | Sequence[Any] | None) -> Iterator[tup
         yield from ((str(place), value) for place, value in enumerate(parameters or (), start=1))
 
 
-def _values(value: object, seed: int) -> Iterator[Any]:
+def _values(value: object, seed: int, leg: Leg) -> Iterator[Any]:
     if isinstance(value, KeyPattern):
         value = Drawn(value)
     if isinstance(value, Drawn):
-        return map(value.first.__add__, endless(value.pattern, seed))
+        return map(value.first.__add__, endless(value.pattern, seed, leg))
     return repeat(value)
 
 

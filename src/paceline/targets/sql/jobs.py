@@ -12,9 +12,10 @@ from typing import Any
 
 from paceline.core.errors import ConfigurationError
 from paceline.targets.rows import Values
-from paceline.targets.sql.draws import columns, mappings, names_of, varies
+from paceline.targets.sql.draws import columns, every_of, mappings, names_of, varies
 from paceline.targets.sql.placeholders import Arguments, Compiled
 from paceline.targets.sql.statement import Parameters, SqlStatement
+from paceline.workload.legs import WHOLE, Leg
 
 Step = tuple[int, str, Arguments, int]
 """Number of the statement among the distinct ones, its text, its arguments, which of its executions in a job it is."""
@@ -41,6 +42,7 @@ class Recipe:
         transaction: whether a job is all statements in turn.
         seed: of what is drawn.
         typed: whether rows' texts that are whole numbers are to be numbers: the driver takes no texts for them.
+        leg: which of the jobs are made, where several processes share them.
     """
 
     statements: tuple[SqlStatement, ...]
@@ -50,6 +52,7 @@ class Recipe:
     transaction: bool
     seed: int
     typed: bool = False
+    leg: Leg = WHOLE
 
     def __post_init__(self) -> None:
         shared = names_of(self.parameters) | set(self.rows[0] if self.rows else ())
@@ -110,11 +113,11 @@ class Recipe:
 
     def _by_place(self) -> Iterator[Job]:
         """Jobs whose values are known by their places, drawn without a line of Python a step: they cost a fifth."""
-        drawn = columns(self.parameters, self.rows, self.seed, typed=self.typed)
+        drawn = columns(self.parameters, self.rows, self.seed, typed=self.typed, leg=self.leg)
         used = {name: drawn[name] for name in drawn if any(name in text.names for text in self.compiled)}
         common = _rows(used)
         own_columns = [
-            columns(statement.parameters, (), self.seed + 1 + number, typed=False)
+            columns(statement.parameters, (), self.seed + 1 + number, typed=False, leg=self.leg)
             for number, statement in enumerate(self.statements)
         ]
         pickers = [_picker(text, (*used, *own)) for text, own in zip(self.compiled, own_columns, strict=True)]
@@ -133,9 +136,9 @@ class Recipe:
 
     def _by_name(self) -> Iterator[Job]:
         """Jobs with a function's rows among their values: each row may have other names."""
-        shared = mappings(self.parameters, self.rows, self.seed, typed=self.typed)
+        shared = mappings(self.parameters, self.rows, self.seed, typed=self.typed, leg=self.leg)
         own = [
-            mappings(statement.parameters, (), self.seed + 1 + number, typed=False)
+            mappings(statement.parameters, (), self.seed + 1 + number, typed=False, leg=self.leg)
             for number, statement in enumerate(self.statements)
         ]
         kinds, nth = self._kinds, self._nth
@@ -165,7 +168,10 @@ class Recipe:
             return repeat(0)
         random = Random(self.seed)  # noqa: S311  # repeatable on purpose, guards nothing
         weights = tuple(accumulate(float(statement.weight) for statement in self.statements))
-        return chain.from_iterable(random.choices(numbers, cum_weights=weights, k=_DRAWN_AT_ONCE) for _ in repeat(None))
+        drawn = chain.from_iterable(
+            random.choices(numbers, cum_weights=weights, k=_DRAWN_AT_ONCE) for _ in repeat(None)
+        )
+        return every_of(drawn, self.leg)
 
 
 class Supply:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 Connect = Callable[[], Any]
+ONE_CONNECTION = "an SQLite database in memory belongs to one connection: measure it with one worker, or use a file"
 _SCHEME = re.compile(r"[A-Za-z0-9]+(?:\+[A-Za-z0-9_]+)?:/")
 
 # Where a module is not called what it is installed by.
@@ -60,6 +61,7 @@ class Place:
         shared: whether all connections are one, that is not ours to close.
         secrets: that no text may hold.
         file: of an SQLite database; empty where there is none, or where SQLAlchemy did not tell.
+        host: of its server; None for a socket or a file of this machine, and where nobody can tell.
     """
 
     connect: Connect = field(repr=False)
@@ -71,6 +73,7 @@ class Place:
     shared: bool = False
     secrets: tuple[str, ...] = field(default=(), repr=False)
     file: str = ""
+    host: str | None = None
 
     def require_file(self) -> None:
         """That the file is there: SQLite would make an empty one of every name.
@@ -206,6 +209,7 @@ def _of_engine(engine: "Engine", given: "Engine | AsyncEngine", connect_s: float
         is_async=is_async,
         shared=shared and not is_async,
         secrets=secrets,
+        host=url.host or None,
     )
 
 

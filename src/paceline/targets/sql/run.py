@@ -16,10 +16,11 @@ from paceline.targets.sql import counters
 from paceline.targets.sql.doors import Control
 from paceline.targets.sql.jobs import AT_ONCE, READY, Job, Recipe, Supply
 from paceline.targets.sql.notes import Notes
-from paceline.targets.sql.place import Place
+from paceline.targets.sql.place import ONE_CONNECTION, Place
 from paceline.targets.sql.plans import plan_of
 from paceline.targets.sql.text import Kind
 from paceline.targets.sql.trial import require_transactions, server_of, try_statements
+from paceline.workload.legs import WHOLE, Leg
 
 ARRIVALS_POOL = 10  # connections where no number of workers says how many; as many as an HTTP load has
 _GIVE_WAY_S = 1e-5  # a thread that waits lets go of the interpreter, which it would otherwise keep for 5 ms
@@ -44,6 +45,8 @@ class Asked(Protocol):
     def isolation(self) -> str | None: ...  # noqa: D102
     @property
     def transaction(self) -> bool: ...  # noqa: D102
+    @property
+    def leg(self) -> Leg: ...  # noqa: D102
     def recipe(self, place: Place) -> Recipe: ...  # noqa: D102
     def kinds(self, place: Place) -> tuple[Kind, ...]: ...  # noqa: D102
     def only_reads(self, place: Place) -> bool: ...  # noqa: D102
@@ -109,11 +112,13 @@ class SqlRun:
         return settings
 
     def _prepare(self, control: Control) -> None:
-        """Try the statements and take their plans.
+        """Try the statements and take their plans, unless that was done for all legs.
 
         Raises:
             ConfigurationError: a statement cannot be executed.
         """
+        if self.target.leg != WHOLE:
+            return
         first = next(self._recipe.jobs())
         self._server = server_of(control, self._place)
         jobs = (
@@ -160,12 +165,10 @@ class SqlRun:
             ConfigurationError: the database has only one, and they are several.
         """
         self._alone = workers == 1
-        self._size = self.target.pool or workers or ARRIVALS_POOL
+        self._size = self.target.pool or workers or max(self.target.leg.share(ARRIVALS_POOL), 1)
         if self.target.place.shared:
             if workers != 1:
-                raise ConfigurationError(
-                    "an SQLite database in memory belongs to one connection: measure it with one worker, or use a file"
-                )
+                raise ConfigurationError(ONE_CONNECTION)
             self._size = 1
 
     def fold(self) -> None:
@@ -193,7 +196,9 @@ class SqlRun:
     def _begin(self, control: Control | None) -> None:
         self._supply.restart()
         self._notes = Notes(self._recipe.first_of_each)
-        self._before, self._counted = counters.read(control, self._place, self._plans), None
+        is_whole = self.target.leg == WHOLE  # what the server counts is asked once for all legs
+        self._before = counters.read(control, self._place, self._plans) if is_whole else None
+        self._counted = None
         self._by_statement = {}
 
     def _end(self, control: Control | None) -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, fields
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from paceline.core.errors import ConfigurationError
@@ -11,10 +11,11 @@ from paceline.targets.rows import Values, checked_rows, load_values
 from paceline.targets.sql.doors import ASYNCPG
 from paceline.targets.sql.family import LEVELS
 from paceline.targets.sql.jobs import Recipe
-from paceline.targets.sql.place import Connect, Place, place_of
+from paceline.targets.sql.place import ONE_CONNECTION, Connect, Place, place_of
 from paceline.targets.sql.placeholders import compiled
 from paceline.targets.sql.statement import Parameters, SqlStatement, checked_parameters
 from paceline.targets.sql.text import Kind, kind_of
+from paceline.workload.legs import WHOLE, Leg
 from paceline.workload.models import MOST_SEED, MOST_WORKERS, positive_seconds, whole_number
 
 if TYPE_CHECKING:
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 MOST_RETRIES = 1_000
+
+
+class _Loaded(tuple[Mapping[str, Any], ...]):
+    """Rows that were read already, and travel."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,6 +55,7 @@ class SqlTarget:
         retries: how often an attempt is repeated after a deadlock, a serialization failure or a lock timeout.
         allow_destructive: whether DROP, DELETE, TRUNCATE and ALTER may be executed.
         seed: of what is drawn.
+        leg: which of the attempts are made, where several processes share them.
         all_statements: ``statements``, or ``statement`` as the only one.
         place: the database.
 
@@ -71,6 +79,7 @@ class SqlTarget:
     retries: int = 0
     allow_destructive: bool = False
     seed: int = 0
+    leg: Leg = WHOLE
     all_statements: tuple[SqlStatement, ...] = field(init=False, compare=False)
     place: Place = field(init=False, compare=False)
     _loaded_rows: Values = field(init=False, compare=False)
@@ -80,8 +89,8 @@ class SqlTarget:
         checked_parameters(self.parameters)
         self._set("all_statements", self._all_statements())
         self._set("statements", tuple(self.statements))
-        if self.rows is None:
-            self._set("_loaded_rows", ())
+        if self.rows is None or isinstance(self.rows, _Loaded):
+            self._set("_loaded_rows", tuple(self.rows or ()))
         elif isinstance(self.rows, str | os.PathLike):
             self._set("_loaded_rows", load_values(self.rows))
         else:
@@ -121,6 +130,26 @@ class SqlTarget:
         calls = SqlCalls(self)
         return CallTarget(calls.operation, calls.set_up, calls.tear_down, witness=calls, text=self.text)
 
+    def of_leg(self, leg: Leg) -> "SqlTarget":
+        """The same attempts, of which only every ``leg.of``-th is made, over a share of the connections.
+
+        Raises:
+            ConfigurationError: they cannot be shared by so many.
+        """
+        if hasattr(self.url, "dialect"):
+            raise ConfigurationError(
+                "url: an engine of SQLAlchemy's belongs to the process that made it: give its address, or a function "
+                "that connects"
+            )
+        if self.place.shared:
+            raise ConfigurationError(ONE_CONNECTION)
+        if self.pool is not None and self.pool < leg.of:
+            raise ConfigurationError(
+                f"pool={self.pool:,} is too few for {leg.of:,} processes: each needs a connection at least"
+            )
+        rows = None if self.rows is None else _Loaded(self._loaded_rows)  # another machine has no such file
+        return replace(self, rows=rows, pool=None if self.pool is None else leg.share(self.pool), leg=leg)
+
     def kinds(self, place: Place) -> tuple[Kind, ...]:
         """What its statements do on a database such as that of ``place``."""
         return tuple(kind_of(each.text, backslashes=place.family.backslashes) for each in self.all_statements)
@@ -149,6 +178,7 @@ class SqlTarget:
             self.transaction,
             self.seed,
             typed=place.driver == ASYNCPG,
+            leg=self.leg,
         )
 
     def _check_harm(self, statement: SqlStatement, kind: Kind, place: Place) -> None:

@@ -1,6 +1,7 @@
 """What attempts execute: the values fit, are drawn as asked, and are the same in every window."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import count, islice
 from typing import Any
 
@@ -13,6 +14,7 @@ from paceline.targets.sql.jobs import READY, Recipe, Supply
 from paceline.targets.sql.placeholders import STYLES, compiled
 from paceline.targets.sql.statement import Drawn, SqlStatement
 from paceline.workload.keys import Sequential, Uniform
+from paceline.workload.legs import Leg
 
 
 def recipe(
@@ -164,6 +166,22 @@ def test_the_quick_way_gives_what_the_way_by_names_gives(
     rows = [{"c": "1", "d": "x", "unused": "y"}, {"c": "2", "d": "z", "unused": "y"}]
     made = recipe(*statements, parameters=shared, rows=rows, transaction=transaction, style=style)
     assert list(islice(made._by_place(), 20)) == list(islice(made._by_name(), 20))
+
+
+@given(
+    st.integers(2, 5),
+    st.sampled_from(
+        [(False, "SELECT :a, :b"), (True, "SELECT :a, :b", "SELECT :b"), (False, "SELECT :a", "SELECT 1, :b")]
+    ),
+)
+def test_legs_make_together_the_jobs_of_one_process(of: int, asked: tuple[Any, ...]) -> None:
+    transaction, *texts = asked
+    rows = [{"b": str(number)} for number in range(3)]
+    for parameters in ({"a": Uniform(1_000)}, lambda: ({"a": number} for number in count())):
+        whole = recipe(*texts, parameters=parameters, rows=rows, transaction=transaction)
+        legs = [replace(whole, leg=Leg(number, of)).jobs() for number in range(of)]
+        together = [next(leg) for _ in range(40) for leg in legs]
+        assert together == list(islice(whole.jobs(), 40 * of))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""The process of a leg, watched from outside: what it uses is not its own to find out while it makes a load."""
+
+from collections.abc import Iterator
+
+from paceline.core.clock import SYSTEM_CLOCK
+from paceline.engine.child_process import Child, Message, Slice, Window
+from paceline.sysmon.leg_watch import LegWatch, watch_leg
+
+
+class WatchedChild(Child):
+    """A child that also says what it and its machine have used, as often as it tells what it has seen."""
+
+    _watch: LegWatch | None = None
+
+    def messages(self) -> Iterator[Message]:
+        """What it says; from its window on with what was used."""
+        for message in super().messages():
+            if isinstance(message, Window) and message.is_open:
+                self._watch = watch_leg(self.pid, SYSTEM_CLOCK.now_s)
+            elif self._watch is not None and isinstance(message, Window | Slice):
+                yield self._watch.read()
+            yield message
