@@ -188,11 +188,10 @@ def _outage(record: RunRecord) -> Iterator[Finding]:
     for piece in series.slices:
         if piece.ok:
             length = 0
-            continue
-        if not length:
-            begin = piece.position
-        length = piece.position - begin + 1
-        longest = max(longest, (length, begin))
+        elif piece.errors or piece.timeouts:  # what was dropped never was an attempt
+            begin = begin if length else piece.position
+            length = piece.position - begin + 1
+            longest = max(longest, (length, begin))
     length_s, begin_s = (value * series.interval_ns / NS_PER_S for value in longest)
     if length_s < max(_OUTAGE_SHARE * duration_s, _SHORTEST_OUTAGE_S):
         return

@@ -17,9 +17,12 @@ from paceline.core.units import parse_duration_s
 from paceline.judge.thresholds import PerformanceThreshold, Threshold
 from paceline.scenario import toml_form as form
 from paceline.scenario.plan import Plan, Planned
+from paceline.scenario.toml_lines import line_of
 from paceline.scenario.toml_load import PlacedError, seconds, workload_of
 from paceline.targets.http import HttpTarget
+from paceline.targets.http_check import HttpCheck
 from paceline.targets.http_request import HttpRequest
+from paceline.wire.statuses import statuses
 from paceline.workload.models import Workload
 
 _Tree = TypeVar("_Tree")
@@ -60,20 +63,26 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._text = ""
 
     def read(self) -> form.File:
         """Its tables and keys, checked."""
         try:
-            text = self._path.read_bytes().decode()
-            tree = tomllib.loads(text)
+            self._text = self._path.read_bytes().decode()
+            tree = tomllib.loads(self._text)
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error.strerror or error}") from error
+        except RecursionError as error:
+            raise ConfigurationError(
+                f"{self._path} is no scenario file: its lists or tables are nested too deep"
+            ) from error
         except ValueError as error:  # no UTF-8, or no TOML
             raise ConfigurationError(f"{self._path} is no TOML: {error}") from error
         try:
             return msgspec.convert(tree, form.File)
         except msgspec.ValidationError as error:
-            raise ConfigurationError(f"{self._path}: {_told(str(error))}") from error
+            place, what = _told(str(error))
+            raise self._wrong(place, what) from error
 
     @contextlib.contextmanager
     def at(self, place: str) -> Iterator[None]:
@@ -81,9 +90,15 @@ class _File:
         try:
             yield
         except PlacedError as error:
-            raise ConfigurationError(f"{self._path}: {place}{error.place}: {error}") from error
+            raise self._wrong(f"{place}{error.place}", str(error)) from error
         except (ConfigurationError, FileFormatError) as error:
-            raise ConfigurationError(f"{self._path}: {place}: {error}") from error
+            raise self._wrong(place, str(error)) from error
+
+    def _wrong(self, place: str, what: str) -> ConfigurationError:
+        line = line_of(self._text, place) if place else None
+        where = "" if line is None else f", line {line}"
+        which = f"{redact(place)}: " if place else ""
+        return ConfigurationError(f"{self._path}{where}: {which}{what}")
 
     def planned(
         self, written: form.Scenario, place: str, common: form.Server | None, limits: Sequence[str | form.Limit]
@@ -174,7 +189,23 @@ def _request(written: form.Request) -> HttpRequest:
         form=written.form,
         name=written.name,
         weight=written.weight,
+        expect=_expected(written.expect),
+        check=None if written.check is None else _check(written.check),
     )
+
+
+def _expected(written: int | list[int] | None) -> frozenset[int] | None:
+    try:
+        return statuses(written)
+    except ConfigurationError as error:
+        raise PlacedError(".expect", str(error)) from error
+
+
+def _check(written: form.Check) -> HttpCheck:
+    try:
+        return HttpCheck(written.contains, written.headers or None, written.json or None)
+    except ConfigurationError as error:
+        raise PlacedError(".check", str(error)) from error
 
 
 def _with_variables(server: form.Server) -> form.Server:
@@ -204,8 +235,8 @@ def _filled_in(value: _Tree, place: str) -> _Tree:
     return made  # type: ignore[no-any-return]  # of the kind that was given
 
 
-def _told(message: str) -> str:
-    """What msgspec complains about, with the place first and the key that was meant."""
+def _told(message: str) -> tuple[str, str]:
+    """The place of what msgspec complains about, and the complaint, with the key that was meant."""
     match = _PLACE.fullmatch(message)
     what, place = (message, "") if match is None else (match["what"], match["place"])
     unknown = _UNKNOWN.fullmatch(what)
@@ -216,7 +247,7 @@ def _told(message: str) -> str:
         meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
         what, place = f"unknown key; {meant}", f"{place}.{key}" if place else key
     what = what.replace("Object missing required field", "there is no").replace("`", "'")
-    return redact(f"{place}: {what}" if place else what)
+    return place, redact(what)
 
 
 def _keys_at(place: str) -> tuple[str, ...]:
@@ -232,6 +263,7 @@ def _keys_at(place: str) -> tuple[str, ...]:
         "server": form.Server,
         "auth": form.Auth,
         "tls": form.Tls,
+        "check": form.Check,
     }
     last = re.sub(r"\[[^\]]*\]", "", place).rpartition(".")[2]
     table = at.get(last)

@@ -14,6 +14,7 @@ from paceline.core.redaction import redact
 from paceline.core.units import counted
 from paceline.records.run_record import Execution
 from paceline.targets import template as templates
+from paceline.targets.http_check import Expectation
 from paceline.targets.http_lanes import HttpLanes
 from paceline.targets.http_request import Form, HttpRequest, RequestTemplate, compile_request, default_name
 from paceline.targets.rows import Rows, checked_rows, load_rows
@@ -21,6 +22,7 @@ from paceline.wire import request as wire
 from paceline.wire.dial import Dialer
 from paceline.wire.endpoint import Endpoint, UrlParts, split_url, without_fragment
 from paceline.wire.request import Headers, Prepared
+from paceline.wire.statuses import statuses
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
 from paceline.workload.legs import WHOLE, Leg
@@ -155,6 +157,7 @@ class HttpTarget:
             clock,
             follow=follow,
             keep_alive=self.keep_alive,
+            expectations=self._expectations(),
         )
 
     @property
@@ -199,6 +202,12 @@ class HttpTarget:
                 continue  # drawn all the same, so that every leg draws what one process would
             data = fill(b"%d" % number, uuid, number % rows)
             yield Prepared(data, like.part, like.is_head, like.repeatable)
+
+    def _expectations(self) -> tuple[Expectation, ...]:
+        """One for each request; none where nothing is expected of any."""
+        if all(request.expect is None and request.check is None for request in self.requests):
+            return ()
+        return tuple(Expectation(statuses(request.expect), request.check) for request in self.requests)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)

@@ -1,6 +1,7 @@
 """A stretch of a run as a run of its own."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,3 +57,11 @@ def test_a_stretch_without_anything_has_no_figures() -> None:
     assert empty.counts.attempts == 0
     assert math.isnan(empty.latency.quantile_ns(0.5))
     assert empty.throughput_per_s == 0
+
+
+def test_what_was_dropped_in_it_is_its_own_too() -> None:
+    record = record_of([1.0] * 4)
+    slices = [*record.series.slices, TimeSlice(9, dropped=3)]
+    record = replace(record, series=TimeSeries(slices=tuple(slices)))
+    assert [stretch_of(record, begin_s).counts.dropped for begin_s in (0.0, 0.9, 1.0)] == [3, 3, 0]
+    assert stretch_of(record, 0.9).latency.quantile_ns(0.5) == math.inf

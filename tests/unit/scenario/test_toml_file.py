@@ -14,6 +14,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.scenario.reading import load_plan
 from paceline.scenario.toml_form import json_schema
 from paceline.targets.http import HttpTarget
+from paceline.targets.http_check import HttpCheck
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +54,8 @@ headers = { X-Key = "$${PASSWORD}" }
 path = "/orders"
 method = "POST"
 name = "order"
+expect = [201, 409]
+check = { contains = "id", headers = { Location = "" }, json = { "items[0].id" = 7, user = { name = "ann" } } }
 json = { item = 7, tags = ["a", "{{uuid}}"] }
 
 [[scenario]]
@@ -103,6 +106,10 @@ def test_all_that_a_file_can_say(tmp_path: Path) -> None:
     users, orders = target.requests
     assert (users.weight, users.headers) == (2.5, (("X-Key", "$s3cret"),))
     assert orders.json == {"item": 7, "tags": ["a", "{{uuid}}"]}
+    assert (users.expect, users.check) == (None, None)
+    assert orders.expect == {201, 409}
+    json = {"items[0].id": 7, "user": {"name": "ann"}}
+    assert orders.check == HttpCheck("id", {"Location": ""}, json)
     assert target.rows == str(tmp_path / "users.csv")
     assert isinstance(admin.target, HttpTarget)
     assert (admin.target.bearer, admin.target.insecure) == ("s3cret", True)
@@ -122,6 +129,10 @@ path = "/"
 
 def _load(text: str) -> str:
     return LEAST.format(scenario=f"load = {{ {text} }}")
+
+
+def _request(text: str) -> str:
+    return f"{LEAST.format(scenario='')}\n{text}\n"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +168,7 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("[server", "is no TOML: "),
+        ("x = " + "[" * 100_000, "its lists or tables are nested too deep"),
         ("", "there is no 'scenario'"),
         ("scenario = []", "has no scenario: write [[scenario]]"),
         (LEAST.format(scenario="wheight = 3"), "scenario[0].wheight: unknown key; did you mean 'weight'?"),
@@ -209,6 +221,13 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
         (LEAST.format(scenario="").replace('"/"', '"/{{x}}"'), "scenario[0]: "),
         (LEAST.format(scenario="").replace("localhost", "${NOBODY}"), "server.url: the environment has no variable"),
         (LEAST.format(scenario="").replace("[server]", "[srever]"), "srever: unknown key; did you mean 'server'?"),
+        (_request("expect = 99"), "line 10: scenario[0].request[0].expect: expect must be a status such as 404"),
+        (_request("expect = 'ok'"), "line 10: scenario[0].request[0].expect: Expected 'int | array | null', got 'str'"),
+        (_request("check = {}"), "line 10: scenario[0].request[0].check: it checks nothing: say contains"),
+        (_request("check.json.'a[' = 7"), "request[0].check: json: 'a[' is no path"),
+        (_request("check.json.a = 2020-01-01"), "check: json: a is to be of type date, which JSON does not have"),
+        (_request("check.contains = '{{n}}'"), "check: a check is the same for all answers"),
+        (_request("check.status = 7"), "request[0].check.status: unknown key; known are contains, headers, json"),
         ("[[scenario]]\nname='a'\nrequest=[{path='/'}]", "scenario[0].server: nothing says where requests go"),
         ("server={url='http://a'}\n[[scenario]]\nname='a'\nrequest=[]", "scenario[0].request: there is none"),
         ("server={url='http://a'}\n[[scenario]]\nname=' '\nrequest=[]", "scenario[0].name: it must be a text"),
