@@ -16,7 +16,7 @@ from paceline.records.run_record import RunRecord, TestType
 from paceline.scenario.files import FileScenario
 from paceline.scenario.model import Scenario
 from paceline.scenario.user import User
-from paceline.workload.models import ClosedLoop, ConstantRate, Workload
+from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Workload
 from tests.functional.small_server import small_server
 from tests.functional.test_hostile import left
 
@@ -155,3 +155,18 @@ def test_the_length_of_a_warm_up_that_was_ended_is_what_it_was(file: Path) -> No
     assert circumstances.warmup_attempts >= 1
     assert circumstances.warmup_cut_ns is not None
     assert 0 < circumstances.warmup_cut_ns < 600e9
+
+
+def test_what_users_send_in_on_start_alone_is_no_request_of_the_load(url: str) -> None:
+    async def arrive(user: User) -> None:
+        await user.client.post("/login")
+
+    async def look(user: User) -> None:
+        await user.client.get("/")
+
+    asked = RunRequest(
+        "load", TestType.API_ENDPOINT, Scenario(look, url, on_start=arrive), FixedIterations(6, workers=2)
+    )
+    record = run(asked).record
+    assert record.load is not None
+    assert [(part.name, part.counts.ok) for part in record.load.parts] == [("GET /", 6)]
