@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ _Tree = TypeVar("_Tree")
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[^{}]*)\}")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_INDEX = re.compile(r"\[[^\]]*\]")
 _PLACE = re.compile(r"(?P<what>.*?) - at `\$\.?(?P<place>.*)`", re.DOTALL)
 
 
@@ -68,7 +70,7 @@ class _File:
     def read(self) -> form.File:
         """Its tables and keys, checked."""
         try:
-            self._text = self._path.read_bytes().decode()
+            self._text = self._path.read_bytes().decode("utf-8-sig")  # some editors begin with a mark
             tree = tomllib.loads(self._text)
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error.strerror or error}") from error
@@ -76,7 +78,10 @@ class _File:
             raise ConfigurationError(
                 f"{self._path} is no scenario file: its lists or tables are nested too deep"
             ) from error
-        except ValueError as error:  # no UTF-8, or no TOML
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise ConfigurationError(f"{self._path}, line {line}: TOML is in UTF-8, and this is not") from error
+        except ValueError as error:
             raise ConfigurationError(f"{self._path} is no TOML: {error}") from error
         try:
             return msgspec.convert(tree, form.File)
@@ -140,29 +145,41 @@ class _File:
         with self.at(f"{place}.request"):
             if not requests:
                 raise ConfigurationError("there is none: write [[scenario.request]] with a path")
-        tls = server.tls or form.Tls()
         timeout_s = self._seconds("server.timeout", server.timeout, 30.0)
         connect_timeout_s = self._seconds("server.connect_timeout", server.connect_timeout, 5.0)
-        with self.at(place):
-            return HttpTarget(
-                server.url,
-                headers=server.headers,
-                connections=server.connections,
-                requests=requests,
-                rows=self._beside(written.rows),
-                auth=None if server.auth is None else (server.auth.user, server.auth.password),
-                bearer=server.bearer,
-                ca_file=self._beside(tls.ca),
-                cert_file=self._beside(tls.cert),
-                key_file=self._beside(tls.key),
-                insecure=tls.insecure,
-                unix_socket=self._beside(server.unix_socket),
-                follow_redirects=server.follow_redirects,
-                keep_alive=server.keep_alive,
-                seed=written.seed,
-                timeout_s=timeout_s,
-                connect_timeout_s=connect_timeout_s,
-            )
+        tls = server.tls or form.Tls()
+        make = partial(
+            HttpTarget,
+            server.url,
+            headers=server.headers,
+            connections=server.connections,
+            auth=None if server.auth is None else (server.auth.user, server.auth.password),
+            bearer=server.bearer,
+            ca_file=self._beside(tls.ca),
+            cert_file=self._beside(tls.cert),
+            key_file=self._beside(tls.key),
+            insecure=tls.insecure,
+            unix_socket=self._beside(server.unix_socket),
+            follow_redirects=server.follow_redirects,
+            keep_alive=server.keep_alive,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+        )
+        rows = self._beside(written.rows)
+        try:
+            return make(requests=requests, rows=rows, seed=written.seed)
+        except (ConfigurationError, FileFormatError):
+            # Which part of it is wrong? Each is tried beside such as cannot be; what is left is of all together.
+            plain = [HttpRequest("/")]
+            with self.at("server" if written.server is None else f"{place}.server"):
+                make(requests=plain)
+            with self.at(f"{place}.rows"):
+                make(requests=plain, rows=rows)
+            for number, each in enumerate(requests):
+                with self.at(f"{place}.request[{number}]"):
+                    make(requests=[each], rows=rows)
+            with self.at(place):
+                raise
 
     def _seconds(self, place: str, text: str | None, default_s: float) -> float:
         with self.at(place):
@@ -246,6 +263,8 @@ def _told(message: str) -> tuple[str, str]:
         close = get_close_matches(key, known, n=1)
         meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
         what, place = f"unknown key; {meant}", f"{place}.{key}" if place else key
+    if place.endswith(("scenario", "request")) and what == "Expected `array`, got `object`":
+        what = f"there can be several: write [[{re.sub(_INDEX, '', place)}]], in two brackets"
     what = what.replace("Object missing required field", "there is no").replace("`", "'")
     return place, redact(what)
 
@@ -265,6 +284,6 @@ def _keys_at(place: str) -> tuple[str, ...]:
         "tls": form.Tls,
         "check": form.Check,
     }
-    last = re.sub(r"\[[^\]]*\]", "", place).rpartition(".")[2]
+    last = re.sub(_INDEX, "", place).rpartition(".")[2]
     table = at.get(last)
     return () if table is None else table.__struct_fields__

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import accumulate, chain, count, islice, repeat
@@ -330,9 +331,7 @@ def _drawn(items: Sequence[_Item], cumulated: tuple[float, ...], random: Random)
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigurationError(
-                f"two requests are called {name!r}: give each a name=, by which they are told apart"
-            )
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ConfigurationError(f"two requests are called {name!r}: give each a name=, by which they are told apart")
     return names

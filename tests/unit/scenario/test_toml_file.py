@@ -168,6 +168,21 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("[server", "is no TOML: "),
+        ("[scenario]\nname = 'a'", "line 1: scenario: there can be several: write [[scenario]], in two brackets"),
+        (
+            _request("[scenario.load]\nusers = 5\n[[scenario]]\nname = 'b'\n[scenario.request]\npath = '/'"),
+            "line 14: scenario[1].request: there can be several: write [[scenario.request]], in two brackets",
+        ),
+        (LEAST.format(scenario="").replace("http://", ""), "line 2: server: url 'localhost' does not begin with http"),
+        (
+            _load("users = 5") + "[[scenario.request]]\npath='/b'\nheaders={A=\"x\\ny\"}",
+            "line 9: scenario[0].request[1]: headers: ",
+        ),
+        (
+            _load("users = 5") + "[[scenario.request]]\npath='/b'\njson={A=2020-01-01}",
+            "line 9: scenario[0].request[1]: json ",
+        ),
+        (_load("users = 5") + "[[scenario.request]]\npath='/'", "line 4: scenario[0]: two requests are called 'GET /'"),
         ("x = " + "[" * 100_000, "its lists or tables are nested too deep"),
         ("", "there is no 'scenario'"),
         ("scenario = []", "has no scenario: write [[scenario]]"),
@@ -177,7 +192,7 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
         (LEAST.format(scenario="weight = '3'"), "scenario[0].weight: Expected 'float', got 'str'"),
         (LEAST.format(scenario="start = '5'"), "scenario[0].start: '5' is not a duration"),
         (LEAST.format(scenario="warmup = 5"), "scenario[0].warmup: Expected 'str | null', got 'int'"),
-        (LEAST.format(scenario="rows = 'none.csv'"), "scenario[0]: "),
+        (LEAST.format(scenario="rows = 'none.csv'"), "line 6: scenario[0].rows: "),
         (LEAST.format(scenario="thresholds = ['p95<5']"), "scenario[0].thresholds[0]: threshold 'p95<5': unknown"),
         (
             LEAST.format(scenario="thresholds = ['avg<5', { threshold = 'avg<5', delay = '1s' }]"),
@@ -218,7 +233,7 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
         ),
         (_load("users = 5, spike = { after = '1s', duration = '5s', rate = '5' }"), "spike: its level is of users"),
         (LEAST.format(scenario="").replace('"/"', '"items"'), "scenario[0].request[0]: path must begin with '/'"),
-        (LEAST.format(scenario="").replace('"/"', '"/{{x}}"'), "scenario[0]: "),
+        (LEAST.format(scenario="").replace('"/"', '"/{{x}}"'), "line 7: scenario[0].request[0]: {{x}} names nothing"),
         (LEAST.format(scenario="").replace("localhost", "${NOBODY}"), "server.url: the environment has no variable"),
         (LEAST.format(scenario="").replace("[server]", "[srever]"), "srever: unknown key; did you mean 'server'?"),
         (_request("expect = 99"), "line 10: scenario[0].request[0].expect: expect must be a status such as 404"),
@@ -242,6 +257,15 @@ def test_what_is_wrong_is_said_with_its_place(text: str, complaint: str, tmp_pat
     with pytest.raises(ConfigurationError, match=re.escape(complaint)) as caught:
         load_plan(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_marks_of_editors_and_other_encodings(tmp_path: Path) -> None:
+    path = _written(tmp_path, "")
+    path.write_bytes(b"\xef\xbb\xbf" + LEAST.format(scenario="").replace("\n", "\r\n").encode())
+    assert load_plan(path).scenarios[0].name == "a"
+    path.write_bytes("[server]\nurl = 'http://localhost/\u00fc'".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"shop\.toml, line 2: TOML is in UTF-8, and this is not"):
+        load_plan(path)
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:
