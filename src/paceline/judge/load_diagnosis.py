@@ -185,7 +185,10 @@ def _outage(record: RunRecord) -> Iterator[Finding]:
     if duration_s is None or not record.counts.ok:
         return
     longest, length, begin = (0, 0), 0, 0
+    planned = -(-duration_s * NS_PER_S // series.interval_ns)
     for piece in series.slices:
+        if piece.position >= planned:
+            break  # what is given up after the load's end has been waiting for long
         if piece.ok:
             length = 0
         elif piece.errors or piece.timeouts:  # what was dropped never was an attempt
