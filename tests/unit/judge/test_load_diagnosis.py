@@ -341,7 +341,7 @@ def test_what_is_no_load_is_not_looked_at() -> None:
 
 
 def _in_slices(ok: str) -> RunRecord:
-    """A load of 2 s in intervals of 0.1 s: ``x`` where nothing was ok, ``d`` all dropped, a blank where nothing ended."""
+    """A load of 2 s in intervals of 0.1 s: ``x`` where nothing was ok, ``d`` all was dropped, blank: nothing ended."""
     slices = tuple(
         TimeSlice(place, ok=10 * (sign == "o"), errors=int(sign == "x"), dropped=int(sign == "d"))
         for place, sign in enumerate(ok)
