@@ -23,6 +23,7 @@ from tests.functional.test_hostile import left
 pytestmark = pytest.mark.real
 
 FILE = """
+import os
 from paceline import Scenario
 
 async def shop(user):
@@ -34,12 +35,16 @@ async def shop(user):
 async def posts(user):
     await user.client.post("/login")
 
+async def ends_its_process(user):
+    os._exit(9)
+
 async def stops(user):
     await user.client.get("/")
     if user.number == 1:
         raise KeyboardInterrupt
 
 shop, posts, stops = Scenario(shop, {url!r}), Scenario(posts, {url!r}), Scenario(stops, {url!r})
+fatal = Scenario(posts.run, {url!r}, name="fatal", on_stop=ends_its_process)
 """
 
 
@@ -170,3 +175,17 @@ def test_what_users_send_in_on_start_alone_is_no_request_of_the_load(url: str) -
     record = run(asked).record
     assert record.load is not None
     assert [(part.name, part.counts.ok) for part in record.load.parts] == [("GET /", 6)]
+
+
+def test_what_was_measured_is_kept_where_on_stop_ends_the_process(file: Path) -> None:
+    asked = RunRequest(
+        "load",
+        TestType.API_ENDPOINT,
+        FileScenario(str(file), "fatal"),
+        FixedIterations(20, workers=2),
+        own_process=True,
+    )
+    ended = run(asked)
+    assert str(ended.stopped_by) == "the process of the load ended with code 9"
+    assert ended.record.counts.ok == 20
+    assert ended.record.circumstances.interruption == str(ended.stopped_by)

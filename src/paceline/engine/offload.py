@@ -20,8 +20,10 @@ from paceline.engine.observation import Observation
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.records.load import Probe
-from paceline.records.run_record import Aborted, RunRecord
+from paceline.records.run_record import Aborted, Execution, RunRecord
 from paceline.sysmon.fingerprint import this_machine
+
+_HELD_UP = " (a user function that never awaits, or that goes on after 'except BaseException', holds up everything)"
 
 
 def run_in_child(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None = None) -> Run:
@@ -233,11 +235,15 @@ class _Offloaded:
             if self._prober is not None:
                 self._prober.close()
 
+    def _overdue_reason(self) -> str:
+        users = "" if self._request.execution is not Execution.USERS else _HELD_UP
+        return f"did not end by itself within {self._request.longest_s:.0f} s and was killed{users}"
+
     def _result(self, code: int) -> Run:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         if self._ended is None:
-            reason = "did not end by itself and was killed" if self._overdue else how_it_ended(code)
+            reason = self._overdue_reason() if self._overdue else how_it_ended(code)
             if self._partial is None:
                 if self._stopped_by is not None:
                     raise self._stopped_by
