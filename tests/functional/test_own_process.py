@@ -140,6 +140,16 @@ def test_a_child_that_does_not_end_is_killed(url: str, monkeypatch: pytest.Monke
         raise runs.run(asked, observer=Watching(lambda: os.kill(the_child(), signal.SIGSTOP))).stopped_by or SystemError
 
 
+def test_a_child_that_does_not_end_when_it_is_told_to_is_killed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        os.kill(the_child(), signal.SIGSTOP)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(offload, "_ENDING_S", 0.3)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(load(url, ClosedLoop(2, 2.0)), observer=Watching(interrupted))
+
+
 def test_what_a_killed_child_had_told_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = runs.run(load(url, FixedIterations(10)))
     lines = child_process._START.replace("from paceline.engine.child", "import paceline.engine.session as s; "
