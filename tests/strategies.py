@@ -117,7 +117,10 @@ def time_series(draw: st.DrawFn) -> TimeSeries:
     small = st.integers(0, 1_000)
     return TimeSeries(
         FINEST_INTERVAL_NS * 10 ** draw(st.integers(0, 3)),
-        tuple(TimeSlice(place, draw(small), draw(small), draw(small), draw(histograms)) for place in positions),
+        tuple(
+            TimeSlice(place, draw(small), draw(small), draw(small), draw(histograms), dropped=draw(small))
+            for place in positions
+        ),
     )
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from paceline.targets.cache import CacheTarget
     from paceline.targets.cache_client import CacheClientTarget
     from paceline.targets.http import HttpTarget
+    from paceline.targets.http_check import HttpCheck
     from paceline.targets.http_request import HttpRequest
     from paceline.targets.sql.statement import Drawn, SqlStatement
     from paceline.targets.sql.target import SqlTarget
@@ -61,6 +62,7 @@ __all__ = [
     "FileFormatError",
     "Finding",
     "Gaussian",
+    "HttpCheck",
     "HttpRequest",
     "HttpTarget",
     "MeasurementError",
@@ -107,6 +109,7 @@ _HOMES = {
     "FileFormatError": "core.errors",
     "Finding": "core.findings",
     "Gaussian": "workload.keys",
+    "HttpCheck": "targets.http_check",
     "HttpRequest": "targets.http_request",
     "HttpTarget": "targets.http",
     "MeasurementError": "core.errors",

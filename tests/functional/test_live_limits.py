@@ -67,6 +67,19 @@ def test_a_load_in_a_process_of_its_own_ends_with_the_limit(url: str) -> None:
     assert framework.results == [result]  # and nothing was raised
 
 
+def test_arrivals_that_are_dropped_end_a_load_by_the_percentile_of_a_window(url: str) -> None:
+    limit = "p(95)<10s over 1s, abort"
+    threshold = PerformanceThreshold(expressions=["error_rate<5% over 1s, abort", limit])
+    load = ConstantRate(100, LONG_S, max_in_flight=1)  # each takes 20 ms: every second one is dropped
+    result = PerformanceTestFramework().run_load(
+        "load", HttpTarget(f"{url}/slow"), load, threshold, warmup_s=0, probe=False
+    )
+    _check_aborted(result, limit)
+    assert result.broken_limits[0].measured is None
+    assert "falls among dropped arrivals" in result.violations[0]
+    assert sum(piece.dropped for piece in result.record.series.slices) == result.record.counts.dropped > 20
+
+
 def test_the_one_request_of_a_scenario_has_a_name_too(url: str) -> None:
     async def go(user: User) -> None:
         await user.client.get("/fails/3", name="fails")

@@ -136,8 +136,18 @@ def test_a_killed_child_is_an_error_that_names_the_signal(url: str) -> None:
 def test_a_child_that_does_not_end_is_killed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "_LONGER_S", 0.5)
     asked = replace(load(url, ClosedLoop(2, 2.0)), target=HttpTarget(url, timeout_s=0.2))
-    with pytest.raises(MeasurementError, match="did not end by itself and was killed"):
+    with pytest.raises(MeasurementError, match=r"did not end by itself within \d+ s and was killed before"):
         raise runs.run(asked, observer=Watching(lambda: os.kill(the_child(), signal.SIGSTOP))).stopped_by or SystemError
+
+
+def test_a_child_that_does_not_end_when_it_is_told_to_is_killed(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        os.kill(the_child(), signal.SIGSTOP)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(offload, "_ENDING_S", 0.3)
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(load(url, ClosedLoop(2, 2.0)), observer=Watching(interrupted))
 
 
 def test_what_a_killed_child_had_told_is_kept(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,14 @@ from paceline.records.run_record import RunRecord, TestType
 from paceline.scenario.files import FileScenario
 from paceline.scenario.model import Scenario
 from paceline.scenario.user import User
-from paceline.workload.models import ClosedLoop, ConstantRate, Workload
+from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Workload
 from tests.functional.small_server import small_server
 from tests.functional.test_hostile import left
 
 pytestmark = pytest.mark.real
 
 FILE = """
+import os
 from paceline import Scenario
 
 async def shop(user):
@@ -34,12 +35,16 @@ async def shop(user):
 async def posts(user):
     await user.client.post("/login")
 
+async def ends_its_process(user):
+    os._exit(9)
+
 async def stops(user):
     await user.client.get("/")
     if user.number == 1:
         raise KeyboardInterrupt
 
 shop, posts, stops = Scenario(shop, {url!r}), Scenario(posts, {url!r}), Scenario(stops, {url!r})
+fatal = Scenario(posts.run, {url!r}, name="fatal", on_stop=ends_its_process)
 """
 
 
@@ -155,3 +160,32 @@ def test_the_length_of_a_warm_up_that_was_ended_is_what_it_was(file: Path) -> No
     assert circumstances.warmup_attempts >= 1
     assert circumstances.warmup_cut_ns is not None
     assert 0 < circumstances.warmup_cut_ns < 600e9
+
+
+def test_what_users_send_in_on_start_alone_is_no_request_of_the_load(url: str) -> None:
+    async def arrive(user: User) -> None:
+        await user.client.post("/login")
+
+    async def look(user: User) -> None:
+        await user.client.get("/")
+
+    asked = RunRequest(
+        "load", TestType.API_ENDPOINT, Scenario(look, url, on_start=arrive), FixedIterations(6, workers=2)
+    )
+    record = run(asked).record
+    assert record.load is not None
+    assert [(part.name, part.counts.ok) for part in record.load.parts] == [("GET /", 6)]
+
+
+def test_what_was_measured_is_kept_where_on_stop_ends_the_process(file: Path) -> None:
+    asked = RunRequest(
+        "load",
+        TestType.API_ENDPOINT,
+        FileScenario(str(file), "fatal"),
+        FixedIterations(20, workers=2),
+        own_process=True,
+    )
+    ended = run(asked)
+    assert str(ended.stopped_by) == "the process of the load ended with code 9"
+    assert ended.record.counts.ok == 20
+    assert ended.record.circumstances.interruption == str(ended.stopped_by)

@@ -125,6 +125,7 @@ def test_callables_go_on_where_they_were_cut_off(folder: Path, monkeypatch: pyte
         (call.command, ["-n", "10", "--batch", "5"], "leave --sweep out"),
         (call.command, ["--runs", "2"], "do not go together with repeats"),
         (call.command, ["--repeats", "0"], "repeats must be a whole number of at least 1"),
+        (call.command, ["-t", "avg<1, abort"], "threshold 'avg<1, abort': 'abort' does not go together with repeats"),
     ],
 )
 def test_what_does_not_go_together(command: click.Command, words: list[str], complaint: str) -> None:

@@ -108,6 +108,39 @@ def test_a_file_of_two_scenarios(url: str, tmp_path: Path, monkeypatch: pytest.M
     assert list(Path(".paceline").glob("journal*")) == []
 
 
+def test_answers_to_fixed_requests_are_checked(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shop.toml").write_text(
+        f"""
+        server = {{ url = "{url}" }}
+        [[scenario]]
+        name = "checked"
+        load = {{ iterations = 200, users = 2 }}
+        warmup = "0s"
+        request = [
+            {{ name = "good", path = "/", expect = 200, check.contains = "xxx", check.headers.content-length = "100" }},
+            {{ name = "other status", path = "/", expect = [201, 204] }},
+            {{ name = "expected refusal", path = "/fails/1", expect = 503, check.contains = "xxx" }},
+            {{ name = "other text", path = "/", check.contains = ["xxx", "in stock"] }},
+            {{ name = "no JSON", path = "/", check.json = {{ id = 7 }} }},
+        ]
+        """
+    )
+    ended = CliRunner().invoke(command, ["shop.toml", "--json", "out.json", "-q"], standalone_mode=False)
+    assert ended.exception is None, ended.exception
+    (result,) = read_results(Path("out.json"))
+    load = result.record.load
+    assert load is not None
+    counts = {part.name: part.counts for part in load.parts}
+    assert all(counts[name].errors == 0 < counts[name].ok for name in ("good", "expected refusal"))
+    assert all(counts[name].ok == 0 < counts[name].errors for name in ("other status", "other text", "no JSON"))
+    assert {(group.kind, group.message) for group in result.record.errors} == {
+        ("status", "HTTP 200, expected 201 or 204"),
+        ("check", 'the body has no "in stock"'),
+        ("check", "the body is no JSON"),
+    }
+
+
 def test_together_a_load_of_the_command_line_is_that_of_all(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

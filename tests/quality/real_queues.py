@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from paceline.core.units import NS_PER_MS
-from paceline.engine.request import RunRequest
+from paceline.core.units import NS_PER_MS, NS_PER_S
+from paceline.engine.request import LoadNow, RunRequest
 from paceline.engine.runs import run
 from paceline.records.run_record import RunRecord, TestType
 from paceline.records.time_series import TimeSlice
@@ -30,6 +30,7 @@ from tests.queues import Service, m_d_1, m_m_c, mean_response_ms
 
 WITHIN = 0.05
 _BLOCKS = 30
+_TELLS_EVERY_S = 29.0  # of what comes every 10 s, or a little sooner
 _CONNECTIONS = 200  # of an M/M/1 at 80 % that many wait once in e**45 moments
 
 
@@ -65,6 +66,24 @@ def _mean_ms(slices: tuple[TimeSlice, ...]) -> float:
     return sum(value * count for value, count in buckets) / sum(count for _, count in buckets) / NS_PER_MS
 
 
+class Told:
+    """Prints how a load is doing, twice a minute. Implements ``Observer``."""
+
+    def __init__(self) -> None:
+        self._told_s = 0.0
+
+    def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        """Not that often."""
+
+    def partial(self, record: RunRecord) -> None:
+        """Every 10 s."""
+        passed_s = record.elapsed_ns / NS_PER_S
+        if passed_s >= self._told_s + _TELLS_EVERY_S:
+            self._told_s = passed_s
+            mean_ms = record.latency.moments.mean / NS_PER_MS
+            print(f"  after {passed_s:4.0f} s {record.counts.ok:8,} ok, {mean_ms:.3f} ms on average", flush=True)
+
+
 def measured(server: QueueServer, service: Service, per_second: float, requests: int, seed: int) -> Measured:
     """So many requests on ``service``, by a generator in a process of its own."""
     target = HttpTarget(server.url(service), connections=_CONNECTIONS)
@@ -72,7 +91,7 @@ def measured(server: QueueServer, service: Service, per_second: float, requests:
     run(RunRequest("warm-up", TestType.API_ENDPOINT, target, Poisson(per_second, 2.0, seed=seed + 1)))
     server.forget(service)
     asked = RunRequest("queue", TestType.API_ENDPOINT, target, load, own_process=True)
-    return Measured(run(asked).record, server.report(service))
+    return Measured(run(asked, observer=Told()).record, server.report(service))
 
 
 def lines(name: str, found: Measured, theory_ms: float) -> Iterator[str]:
@@ -114,8 +133,10 @@ def main() -> int:
     offs = []
     with queue_server() as server:
         for name, service in (("M/D/1", m_d_1(given.mean_ms)), ("M/M/1", m_m_c(1, given.mean_ms, given.seed))):
-            found = measured(server, service, per_second, given.requests, given.seed)
             theory_ms = mean_response_ms(service, per_second)
+            lasts_s = given.requests / per_second
+            print(f"{name}: {lasts_s:.0f} s; theory says {theory_ms:.3f} ms", flush=True)
+            found = measured(server, service, per_second, given.requests, given.seed)
             print("\n".join(lines(name, found, theory_ms)), flush=True)
             offs.append(abs(found.mean_ms / theory_ms - 1))
     print(

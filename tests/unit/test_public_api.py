@@ -28,6 +28,7 @@ NAMES = [
     "FileFormatError",
     "Finding",
     "Gaussian",
+    "HttpCheck",
     "HttpRequest",
     "HttpTarget",
     "MeasurementError",

@@ -175,9 +175,11 @@ class Suite:
         levels: list[tuple[RunRequest, tuple[Finding, ...]]] = []
         results: list[TestResult] = []
         ended_by = ""
-        if threshold is not None and any(limit.ends for limit in threshold.limits()):
+        ending = [] if threshold is None else [limit.source for limit in threshold.limits() if limit.ends]
+        if ending:
             raise ConfigurationError(
-                "a limit that ends a run does not go together with repeats: what a level can do is seen by whole runs"
+                f"threshold {ending[0]!r}: 'abort' does not go together with repeats, for what a level can do is seen "
+                "by whole runs: leave it out"
             )
         try:
             for request in requests:

@@ -287,7 +287,8 @@ class LanesDrive(Drive):
             cpu_percent=tuple(self._cpu_percent),
             arrivals=None,
             traffic=self.lanes.traffic(self.exchanges.first_byte),
-            parts=self.exchanges.parts,
+            # What virtual users send in on_start alone has a name, but is no attempt.
+            parts=tuple(part for part in self.exchanges.parts if part.counts.attempts or not self.lanes.scenario),
             iterations=self.iterations if self.lanes.scenario else None,
         )
 

@@ -20,8 +20,11 @@ from paceline.engine.observation import Observation
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.records.load import Probe
-from paceline.records.run_record import Aborted, RunRecord
+from paceline.records.run_record import Aborted, Execution, RunRecord
 from paceline.sysmon.fingerprint import this_machine
+
+_ENDING_S = 20.0  # of a load that is told to end: users may take 5 s for on_stop, and the machine may be busy
+_HELD_UP = " (a user function that never awaits, or that goes on after 'except BaseException', holds up everything)"
 
 
 def run_in_child(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None = None) -> Run:
@@ -122,13 +125,15 @@ class _Offloaded:
         self._failed: Failed | None = None
         self._partial: RunRecord | None = None
         self._stopped_by: BaseException | None = None
-        self._overdue = False
+        self._overdue = ""  # how long it was waited for in vain
+        self._watchdogs: list[threading.Timer] = []
+        self._is_over = False
 
     def interrupt(self, stop: BaseException) -> None:
         """From another thread: end the run early."""
         self._stopped_by = self._stopped_by or stop
         if self._child is not None:
-            self._child.stop()
+            self._tell_to_end(self._child)
 
     def kill(self) -> None:
         """From another thread: end it now, whatever it has seen."""
@@ -144,31 +149,39 @@ class _Offloaded:
             # What is around it is called here, where it was made: a function of a script is nothing to another process.
             child.order(replace(self._request, target_pids=(), own_process=False, setup=None, teardown=None))
             if self._stopped_by is not None:
-                child.stop()  # interrupted before there was a child to stop
-            watchdog = self._watchdog(child)
-            try:
-                self._listen(child)
-            finally:
-                watchdog.cancel()
-                watchdog.join()  # it has but to hear that: nothing of the run is left when it is over
+                self._tell_to_end(child)  # interrupted before there was a child to stop
+            self._watch(child, self._request.longest_s, "")
+            self._listen(child)
         except KeyboardInterrupt as stop:  # before there was a load, or a second one in the midst of the first's way
             self._stopped_by = self._stopped_by or stop
             child.kill()
         finally:
+            self._watch_no_longer()
             code = self._wind_up(child)
         return self._result(code)
 
-    def _watchdog(self, child: Child) -> threading.Timer:
-        """Ends a child that does not end by itself: it was stopped, or code of the user's holds its event loop."""
+    def _tell_to_end(self, child: Child) -> None:
+        child.stop()
+        self._watch(child, _ENDING_S, " of being told to")
+
+    def _watch(self, child: Child, within_s: float, since: str) -> None:
+        """Kill a child that does not end in time: it was stopped, or code of the user's holds its event loop."""
 
         def end() -> None:
-            self._overdue = True
-            child.kill()
+            if not self._is_over:  # else its number may be another's by now
+                self._overdue = f"{within_s:.0f} s{since}"
+                child.kill()
 
-        watchdog = threading.Timer(min(self._request.longest_s, threading.TIMEOUT_MAX - 1), end)
+        watchdog = threading.Timer(min(within_s, threading.TIMEOUT_MAX - 1), end)
         watchdog.daemon = True
+        self._watchdogs.append(watchdog)
         watchdog.start()
-        return watchdog
+
+    def _watch_no_longer(self) -> None:
+        self._is_over = True
+        for watchdog in self._watchdogs:
+            watchdog.cancel()
+            watchdog.join()  # it has but to hear that: nothing of the run is left when it is over
 
     def _wind_up(self, child: Child) -> int:
         try:
@@ -221,7 +234,7 @@ class _Offloaded:
             return
         self._aborted = self._on_slice(seen)
         if self._aborted is not None:
-            self._child.stop()
+            self._tell_to_end(self._child)
 
     def _take_window(self, window: Window) -> None:
         if window.is_open:
@@ -233,11 +246,15 @@ class _Offloaded:
             if self._prober is not None:
                 self._prober.close()
 
+    def _overdue_reason(self) -> str:
+        users = "" if self._request.execution is not Execution.USERS else _HELD_UP
+        return f"did not end by itself within {self._overdue} and was killed{users}"
+
     def _result(self, code: int) -> Run:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         if self._ended is None:
-            reason = "did not end by itself and was killed" if self._overdue else how_it_ended(code)
+            reason = self._overdue_reason() if self._overdue else how_it_ended(code)
             if self._partial is None:
                 if self._stopped_by is not None:
                     raise self._stopped_by

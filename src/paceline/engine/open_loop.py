@@ -59,7 +59,7 @@ class OpenLoopDrive(LanesDrive):
         self._waiting: deque[tuple[float, float]] = deque()
         self._begun = 0
         self._in_flight = 0
-        self._dropped = 0
+        self._dropped_s: list[float] = []
         self._now_s = clock.now_s
         super().__init__(lanes, ready, load, clock, checkpoint, on_end)
 
@@ -116,7 +116,7 @@ class OpenLoopDrive(LanesDrive):
     def _queue(self, due_s: float, noticed_s: float) -> None:
         """No lane is free, or no more may be in flight."""
         if self._in_flight >= self._most:
-            self._dropped += 1
+            self._dropped_s.append(noticed_s)
             return
         self._in_flight += 1
         lane = self.lanes.another() if self.lanes.elastic else None
@@ -226,14 +226,14 @@ class OpenLoopDrive(LanesDrive):
         """One that has seen nothing, no arrival either."""
         drive = super().unstarted()
         assert isinstance(drive, OpenLoopDrive)
-        drive._begun = drive._dropped = 0  # noqa: SLF001  # of the same class
+        drive._begun, drive._dropped_s = 0, []  # noqa: SLF001  # of the same class
         return drive
 
     def take_down(self) -> None:
         """Fold the log."""
-        if self._dropped:
-            self.recorder.drop(self._dropped)
-            self._dropped = 0
+        if self._dropped_s:
+            dropped_s, self._dropped_s = self._dropped_s, []
+            self.recorder.drop(dropped_s)
         super().take_down()
 
     def load_record(self) -> LoadRecord:

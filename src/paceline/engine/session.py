@@ -154,6 +154,9 @@ class Session:
                     continue
                 assert isinstance(step, TasksDrive | LanesDrive)
                 await step.run()
+            if self._request.execution is Execution.USERS and self._measured is not None:
+                # What users do in on_stop may end the process: what was measured is told before.
+                self._observer.partial(self._record(self._measured, partial=True))
         finally:
             await self._wind_up(self._close_lanes)
             await self._wind_up(self._around.teardown)

@@ -21,8 +21,8 @@ def broken_now(limits: Sequence[Limit], so_far: RunRecord, looked_until_ns: int)
     for limit in due:
         assert metrics is not None
         from_ns = max(looked_until_ns, round(limit.delay_s * NS_PER_S))
-        violation = violation_of(limit, so_far, metrics, until_ns=now_ns, from_ns=from_ns)
-        if violation is not None and violation.measured is not None:
+        violation = violation_of(limit, so_far, metrics, until_ns=now_ns, from_ns=from_ns, if_unknown=False)
+        if violation is not None:
             return Aborted(
                 limit=limit.source,
                 after_s=now_ns / NS_PER_S,

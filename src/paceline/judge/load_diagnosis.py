@@ -166,14 +166,16 @@ def _outage(record: RunRecord) -> Iterator[Finding]:
     if duration_s is None or not record.counts.ok:
         return
     longest, length, begin = (0, 0), 0, 0
+    planned = -(-duration_s * NS_PER_S // series.interval_ns)
     for piece in series.slices:
+        if piece.position >= planned:
+            break  # what is given up after the load's end has been waiting for long
         if piece.ok:
             length = 0
-            continue
-        if not length:
-            begin = piece.position
-        length = piece.position - begin + 1
-        longest = max(longest, (length, begin))
+        elif piece.errors or piece.timeouts:  # what was dropped never was an attempt
+            begin = begin if length else piece.position
+            length = piece.position - begin + 1
+            longest = max(longest, (length, begin))
     length_s, begin_s = (value * series.interval_ns / NS_PER_S for value in longest)
     if length_s < max(_OUTAGE_SHARE * duration_s, _SHORTEST_OUTAGE_S):
         return

@@ -244,7 +244,13 @@ def violations_of(
 
 
 def violation_of(
-    limit: Limit, record: RunRecord, metrics: PerformanceMetrics, *, until_ns: int | None = None, from_ns: int = 0
+    limit: Limit,
+    record: RunRecord,
+    metrics: PerformanceMetrics,
+    *,
+    until_ns: int | None = None,
+    from_ns: int = 0,
+    if_unknown: bool = True,
 ) -> Violation | None:
     """How ``record`` breaks ``limit``; None where it keeps it.
 
@@ -253,17 +259,23 @@ def violation_of(
         record: of the run.
         metrics: its figures.
         until_ns, from_ns: when windows are to have ended, as :func:`worst_window` has it.
+        if_unknown: whether what could not be measured breaks it.
     """
-    if limit.window_s is None:
-        value = limit.metric.value(record, metrics)
-        return None if limit.holds(value) else _violation(limit, value)
-    worst = worst_window(limit, record, until_ns=until_ns, from_ns=from_ns)
-    return None if limit.holds(worst.value) else _violation(limit, worst.value, worst)
+    worst = None if limit.window_s is None else worst_window(limit, record, until_ns=until_ns, from_ns=from_ns)
+    value = limit.metric.value(record, metrics) if worst is None else worst.value
+    if limit.holds(value) or (math.isnan(value) and not if_unknown):
+        return None
+    return _violation(limit, value, worst)
 
 
 def _violation(limit: Limit, value: float, worst: Worst | None = None) -> Violation:
     unit, bound = limit.metric.unit, limit.bound
     span: tuple[float, float] | tuple[None, None] = (None, None)
+    where = ""
+    if worst is not None and not math.isnan(value):
+        span = (worst.from_s, worst.to_s)
+        others = f", the worst of {worst.broken:,} windows" if worst.broken > 1 else ""
+        where = f" from {worst.from_s:g} s to {worst.to_s:g} s{others}"
     if math.isnan(value):
         message = f"{limit.metric.label} could not be measured in this run; it is held against the limit of "
         message += bound_text(limit)
@@ -273,9 +285,5 @@ def _violation(limit: Limit, value: float, worst: Worst | None = None) -> Violat
     else:
         # The figure first, for it is what is left where a line is cut.
         message = f"{limit.metric.label.replace(' latency', '', 1)} {against(limit, value)}"
-        if worst is not None:
-            span = (worst.from_s, worst.to_s)
-            others = f", the worst of {worst.broken:,} windows" if worst.broken > 1 else ""
-            message += f" from {worst.from_s:g} s to {worst.to_s:g} s{others}"
-    text = f"{message} ({limit.source})"
+    text = f"{message}{where} ({limit.source})"
     return Violation(limit.source, value if math.isfinite(value) else None, bound, unit, text, *span)

@@ -195,9 +195,17 @@ class Recorder:
         offsets_ns = np.rint((ends_s - self._origin_s) * NS_PER_S).astype(np.int64)
         return np.maximum(offsets_ns, 0) // self._series.interval_ns
 
-    def drop(self, arrivals: int) -> None:
-        """So many arrivals were dropped instead of attempted."""
-        self.counts = self.counts.merge(Counts(dropped=arrivals))
+    def drop(self, moments_s: Sequence[float]) -> None:
+        """Arrivals were dropped instead of attempted, each at one of these clock readings."""
+        import numpy as np
+
+        positions, counts = np.unique(self._positions(floats(moments_s)), return_counts=True)
+        slices = tuple(
+            TimeSlice(position, dropped=count)
+            for position, count in zip(positions.tolist(), counts.tolist(), strict=True)
+        )
+        self._series = self._series.merge(TimeSeries(self._series.interval_ns, slices)).bounded()
+        self.counts = self.counts.merge(Counts(dropped=len(moments_s)))
 
     def copy(self) -> "Recorder":
         """A recorder that has seen the same and goes its own way."""

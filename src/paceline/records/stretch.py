@@ -24,7 +24,7 @@ def stretch_of(record: RunRecord, from_s: float, to_s: float = math.inf) -> RunR
     last = math.inf if math.isinf(to_s) else math.ceil(to_s / interval_s - 1e-9)
     kept = [piece for piece in series.slices if first <= piece.position < last]
     histogram = Histogram.merged(piece.histogram for piece in kept)
-    ok = sum(piece.ok for piece in kept)
+    ok, dropped = sum(piece.ok for piece in kept), sum(piece.dropped for piece in kept)
     end_ns = min(record.window_ns, last * series.interval_ns)
     length_ns = max(round(end_ns - first * series.interval_ns), 0)
     # Each answer counts for the latency; what a service that had fallen behind answered after the window is no
@@ -35,8 +35,9 @@ def stretch_of(record: RunRecord, from_s: float, to_s: float = math.inf) -> RunR
         ok=ok,
         errors=sum(piece.errors for piece in kept),
         timeouts=sum(piece.timeouts for piece in kept),
+        dropped=dropped,
     )
-    latency = Latency(_moments(histogram), histogram, None, record.latency.dropped)
+    latency = Latency(_moments(histogram), histogram, None, dropped)
     return replace(
         record, counts=counts, latency=latency, window_ns=length_ns, elapsed_ns=length_ns, window_ok=window_ok
     )

@@ -24,6 +24,7 @@ class TimeSlice:
         histogram: latencies of ok attempts and timeouts.
         hits: of those that ended ok, the reads of a cache that found something.
         misses: likewise, those that did not.
+        dropped: arrivals that were not made into attempts; they belong to the interval in which that was decided.
     """
 
     position: int
@@ -33,6 +34,7 @@ class TimeSlice:
     histogram: Histogram = field(default_factory=Histogram)
     hits: int = 0
     misses: int = 0
+    dropped: int = 0
 
     def merge(self, other: "TimeSlice", position: int) -> "TimeSlice":
         """Both together, as interval ``position``."""
@@ -44,6 +46,7 @@ class TimeSlice:
             histogram=Histogram.merged((self.histogram, other.histogram)),
             hits=self.hits + other.hits,
             misses=self.misses + other.misses,
+            dropped=self.dropped + other.dropped,
         )
 
 

@@ -25,7 +25,8 @@ class Window:
         from_ns: its beginning, from the opening of the run's measured window.
         to_ns: its end.
         counts: how the attempts ended that ended within it.
-        latency: of those that ended ok and of timeouts, from the histogram: to 0.1 %, the extremes and the mean too.
+        latency: of those that ended ok and of timeouts, from the histogram: to 0.1 %, the extremes and the mean too;
+            arrivals that were dropped within it count as infinite, as in the whole run.
     """
 
     from_ns: int
@@ -63,7 +64,7 @@ class _Sliding:
         self._lowest = min((int(each[0]) for each in indices), default=0)
         highest = max((int(each[-1]) for each in indices), default=self._lowest)
         self._dense: IntArray = np.zeros(highest - self._lowest + 1, dtype=np.int64)
-        self._ended = [0] * 5
+        self._ended = [0] * 6
 
     def move(self, position: int, sign: int) -> None:
         """Add the slice at ``position``, or with -1 take it away."""
@@ -71,19 +72,19 @@ class _Sliding:
         if piece is None:
             return
         self._dense[piece.histogram.indices - self._lowest] += sign * piece.histogram.counts
-        of_piece = (piece.ok, piece.errors, piece.timeouts, piece.hits, piece.misses)
+        of_piece = (piece.ok, piece.errors, piece.timeouts, piece.hits, piece.misses, piece.dropped)
         self._ended = [before + sign * more for before, more in zip(self._ended, of_piece, strict=True)]
 
     def counts(self) -> Counts:
-        ok, errors, timeouts, hits, misses = self._ended
-        return Counts(ok=ok, errors=errors, timeouts=timeouts, hits=hits, misses=misses)
+        return Counts(*self._ended)
 
     def latency(self) -> Latency:
         import numpy as np
 
+        dropped = self._ended[-1]
         used = np.flatnonzero(self._dense)
         if not used.size:
-            return Latency(samples_ns=None)
+            return Latency(samples_ns=None, dropped=dropped)
         counts, indices = self._dense[used], used + self._lowest
         middles = middles_ns(indices)
         moments = Moments(
@@ -92,4 +93,4 @@ class _Sliding:
             minimum=int(middles[0]),
             maximum=int(np.ceil(middles[-1])),
         )
-        return Latency(moments, Histogram.of_buckets(indices, counts), None)
+        return Latency(moments, Histogram.of_buckets(indices, counts), None, dropped)

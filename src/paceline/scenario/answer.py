@@ -2,17 +2,13 @@
 
 import json as jsonlib
 import re
-import zlib
-from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
-
-import httptools
 
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.scenario.cookies import parsed_cookies
 from paceline.scenario.failure import RequestFailed
-from paceline.wire.connection import MOST_KEPT_BYTES
-from paceline.wire.failure import MALFORMED
+from paceline.wire.content import Headers, take_apart, text_of, unpacked_body
+from paceline.wire.failure import MALFORMED, WireError
 from paceline.wire.request import Prepared
 
 CHECK = "check"
@@ -23,35 +19,6 @@ _SET_COOKIE = b"\nset-cookie:"
 # Rules out nearly all answers, at two thirds of what lowering their letters costs.
 _COOKIE = re.compile(rb"-cookie:", re.IGNORECASE).search
 _SHORT = 4096  # an answer of which it is quicker to look at all than to find its head
-_FIRST_ERROR = 400
-
-
-class Headers(Mapping[str, str]):
-    """Header fields by name in any case; values of a name that came several times are joined by commas."""
-
-    def __init__(self, fields: list[tuple[str, str]]) -> None:
-        self._fields: dict[str, list[str]] = {}
-        for name, value in fields:
-            self._fields.setdefault(name.lower(), []).append(value)
-
-    def __getitem__(self, name: str) -> str:
-        return ", ".join(self._fields[name.lower()])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._fields)
-
-    def __len__(self) -> int:
-        return len(self._fields)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._fields
-
-    def __repr__(self) -> str:
-        return f"Headers({', '.join(self._fields)})"  # values may be credentials
-
-    def all(self, name: str) -> tuple[str, ...]:
-        """All values of ``name``, in order."""
-        return tuple(self._fields.get(name.lower(), ()))
 
 
 class Attempt(Protocol):
@@ -130,25 +97,16 @@ class Answer:
             return self._body
 
     def _unpacked_body(self) -> bytes:
-        packed = self._parts[1]
-        codings = [coding.strip().lower() for coding in self.headers.get("content-encoding", "").split(",")]
-        for coding in reversed(codings):
-            if coding in {"gzip", "x-gzip", "deflate"} and packed:
-                packed = self._unpacked(packed, coding)
-        return packed
+        headers, packed = self._parts
+        try:
+            return unpacked_body(headers, packed)
+        except WireError as error:
+            raise self._malformed(error.message) from error
 
     @property
     def text(self) -> str:
         """The body as text, by the charset it names or UTF-8."""
-        charset = "utf-8"
-        for parameter in self.headers.get("content-type", "").split(";")[1:]:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "charset":
-                charset = value.strip().strip("\"'")
-        try:
-            return self.body.decode(charset, errors="replace")
-        except LookupError:  # a charset that nobody knows
-            return self.body.decode(errors="replace")
+        return text_of(self.headers, self.body)
 
     def json(self) -> Any:  # noqa: ANN401  # whatever the server says
         """The body as JSON.
@@ -191,18 +149,6 @@ class Answer:
             self._taken_apart = take_apart(self._raw, is_head=self._request.is_head)
             return self._taken_apart
 
-    def _unpacked(self, packed: bytes, coding: str) -> bytes:
-        # Some servers call raw deflate what should be zlib: its first byte says which it is.
-        raw = coding == "deflate" and (packed[0] & 0x0F) != zlib.DEFLATED
-        unpack = zlib.decompressobj(-zlib.MAX_WBITS if raw else zlib.MAX_WBITS | 32)
-        try:
-            body = unpack.decompress(packed, MOST_KEPT_BYTES)
-        except zlib.error as error:
-            raise self._malformed(f"its body is not {coding}: {error}") from error
-        if not unpack.eof:
-            raise self._malformed(f"its body is not {coding} to its end, or unpacked above {MOST_KEPT_BYTES:,} bytes")
-        return body
-
     def _malformed(self, why: str) -> PacelineError:
         message = f"the answer is malformed: {why}"
         attempt = self._owner.open_attempt(self)
@@ -214,35 +160,6 @@ class Answer:
         return RequestFailed(MALFORMED, message)
 
 
-class _Parts:
-    """Collects what the parser tells of the last message in a stretch: those before it are interim answers."""
-
-    def __init__(self) -> None:
-        self.fields: list[tuple[str, str]] = []
-        self.body: list[bytes] = []
-        self.in_body = False
-
-    def on_message_begin(self) -> None:
-        self.fields, self.body, self.in_body = [], [], False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.in_body:  # what comes later are trailers
-            self.fields.append((name.decode("latin-1"), value.decode("latin-1")))
-
-    def on_headers_complete(self) -> None:
-        self.in_body = True
-
-    def on_body(self, body: bytes) -> None:
-        self.body.append(body)
-
-
-def take_apart(raw: bytes | bytearray, *, is_head: bool) -> tuple[Headers, bytes]:
-    """Header fields and body of an answer that the wire has found valid."""
-    parts = _Parts()
-    httptools.HttpResponseParser(parts).feed_data(raw)
-    return Headers(parts.fields), b"" if is_head else b"".join(parts.body)
-
-
 def sets_cookies(raw: bytes | bytearray) -> bool:
     """Whether an answer may set cookies; asked of every answer."""
     if len(raw) < _SHORT and _COOKIE(raw) is None:
@@ -250,8 +167,3 @@ def sets_cookies(raw: bytes | bytearray) -> bool:
     if len(raw) < _SHORT or raw[_STATUS_AT] == _INTERIM:
         return _SET_COOKIE in raw.lower()
     return _SET_COOKIE in raw[: raw.find(_END_OF_HEAD)].lower()
-
-
-def is_ok(status: int, expect: frozenset[int] | None) -> bool:
-    """Whether an answer of ``status`` counts as ok."""
-    return status < _FIRST_ERROR if expect is None else status in expect

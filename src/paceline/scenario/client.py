@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from typing import Unpack
 
-from paceline.scenario.answer import Answer, is_ok, sets_cookies, take_apart
-from paceline.scenario.encoding import MOST_PLAIN, Options, statuses
+from paceline.scenario.answer import Answer, sets_cookies
+from paceline.scenario.encoding import MOST_PLAIN, Options
 from paceline.scenario.exchange import Exchange, Route
 from paceline.scenario.failure import LoadEnded, RequestFailed
 from paceline.scenario.house import House, Place
 from paceline.scenario.line import Line
 from paceline.scenario.redirects import next_route
+from paceline.wire.content import take_apart
 from paceline.wire.failure import MALFORMED, REDIRECT, STATUS
 from paceline.wire.request import Prepared, check_method
+from paceline.wire.statuses import is_ok, statuses, unexpected
 
 
 class Client:
@@ -172,8 +174,7 @@ class Client:
         line.exchange = None
         self.idle.append(line)
         if not is_ok(status, exchange.expect) and not exchange.kind:
-            expected = "" if exchange.expect is None else f", expected {_listed(exchange.expect)}"
-            exchange.fail(STATUS, f"HTTP {status}{expected}")
+            exchange.fail(STATUS, unexpected(status, exchange.expect))
         answer.ok = not exchange.kind
         self._keep(exchange)
         if exchange.kind in {REDIRECT, MALFORMED}:
@@ -332,7 +333,3 @@ class Client:
         self.is_shut = True
         for line in self.lines:
             await line.close()
-
-
-def _listed(values: frozenset[int]) -> str:
-    return " or ".join(map(str, sorted(values)))

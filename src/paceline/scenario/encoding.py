@@ -152,21 +152,3 @@ def _encoded(pairs: Pairs, what: str) -> str:
         return urlencode(wire.pairs_of(what, pairs))
     except UnicodeEncodeError:
         raise ConfigurationError(f"{what} holds a lone surrogate, which no UTF-8 can say") from None
-
-
-def statuses(expect: int | Collection[int] | None) -> frozenset[int] | None:
-    """``expect`` as a set.
-
-    Raises:
-        ConfigurationError: it holds anything but statuses.
-    """
-    if expect is None:
-        return None
-    values = (expect,) if isinstance(expect, int) else expect
-    try:
-        found = frozenset(values)
-    except TypeError:
-        found = frozenset()
-    if not found or not all(isinstance(value, int) and 100 <= value <= 599 for value in found):  # noqa: PLR2004
-        raise ConfigurationError(f"expect must be a status such as 404, or several, not {redact(repr(expect))}")
-    return found

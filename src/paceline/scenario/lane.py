@@ -224,10 +224,14 @@ class UserLane:
             task.cancel()
             self._lanes.halted(task)
 
-    async def stop(self) -> None:
-        """Call ``on_stop``."""
+    async def stop(self) -> BaseException | None:
+        """Call ``on_stop``; what it raised if that would tear the event loop down, and with it what was measured."""
         on_stop = self._lanes.script.on_stop
         assert on_stop is not None
         self.client.reopen()
         self.client.record(recording=False, unending=True)
-        await on_stop(self.user)
+        try:
+            await on_stop(self.user)
+        except (KeyboardInterrupt, SystemExit) as error:
+            return error
+        return None

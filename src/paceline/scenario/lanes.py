@@ -1,7 +1,8 @@
 """The virtual users of a run."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
@@ -24,6 +25,8 @@ from paceline.workload.models import MOST_WORKERS
 _OPENING = 100  # connections that are being opened at a time, as for an HTTP target
 _CLOSING_S = 5.0
 _SWEEPING_S = 1.0
+
+_Stops = dict[asyncio.Task[BaseException | None], int]
 
 
 class ScenarioLanes:
@@ -186,7 +189,7 @@ class ScenarioLanes:
         """
         until_s = self.loop.time() + _CLOSING_S
         self.finish()
-        stops: dict[asyncio.Task[None], int] = {}
+        stops: _Stops = {}
         try:
             for lane in self._lanes:
                 lane.halt()
@@ -202,7 +205,7 @@ class ScenarioLanes:
             await asyncio.sleep(0)  # an aborted transport closes its socket in the next iteration
         _tell_failures(stops)
 
-    async def _wait(self, tasks: "set[asyncio.Task[None]] | dict[asyncio.Task[None], int]", until_s: float) -> None:
+    async def _wait(self, tasks: Collection[asyncio.Task[Any]], until_s: float) -> None:
         if tasks:
             await asyncio.wait(list(tasks), timeout=max(until_s - self.loop.time(), 0.0))
 
@@ -216,12 +219,12 @@ def _wake(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-def _tell_failures(stops: dict[asyncio.Task[None], int]) -> None:
+def _tell_failures(stops: _Stops) -> None:
     late = [number for task, number in stops.items() if not task.done() or task.cancelled()]
     failed = [
         (number, error)
         for task, number in stops.items()
-        if task.done() and not task.cancelled() and (error := task.exception()) is not None
+        if task.done() and not task.cancelled() and (error := task.exception() or task.result()) is not None
     ]
     if failed:
         number, error = failed[0]

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,15 +18,19 @@ from paceline.core.units import parse_duration_s
 from paceline.judge.thresholds import PerformanceThreshold, Threshold
 from paceline.scenario import toml_form as form
 from paceline.scenario.plan import Plan, Planned
+from paceline.scenario.toml_lines import line_of
 from paceline.scenario.toml_load import PlacedError, seconds, workload_of
 from paceline.targets.http import HttpTarget
+from paceline.targets.http_check import HttpCheck
 from paceline.targets.http_request import HttpRequest
+from paceline.wire.statuses import statuses
 from paceline.workload.models import Workload
 
 _Tree = TypeVar("_Tree")
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[^{}]*)\}")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_INDEX = re.compile(r"\[[^\]]*\]")
 _PLACE = re.compile(r"(?P<what>.*?) - at `\$\.?(?P<place>.*)`", re.DOTALL)
 
 
@@ -60,20 +65,29 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._text = ""
 
     def read(self) -> form.File:
         """Its tables and keys, checked."""
         try:
-            text = self._path.read_bytes().decode()
-            tree = tomllib.loads(text)
+            self._text = self._path.read_bytes().decode("utf-8-sig")  # some editors begin with a mark
+            tree = tomllib.loads(self._text)
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be read: {error.strerror or error}") from error
-        except ValueError as error:  # no UTF-8, or no TOML
+        except RecursionError as error:
+            raise ConfigurationError(
+                f"{self._path} is no scenario file: its lists or tables are nested too deep"
+            ) from error
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise ConfigurationError(f"{self._path}, line {line}: TOML is in UTF-8, and this is not") from error
+        except ValueError as error:
             raise ConfigurationError(f"{self._path} is no TOML: {error}") from error
         try:
             return msgspec.convert(tree, form.File)
         except msgspec.ValidationError as error:
-            raise ConfigurationError(f"{self._path}: {_told(str(error))}") from error
+            place, what = _told(str(error))
+            raise self._wrong(place, what) from error
 
     @contextlib.contextmanager
     def at(self, place: str) -> Iterator[None]:
@@ -81,9 +95,15 @@ class _File:
         try:
             yield
         except PlacedError as error:
-            raise ConfigurationError(f"{self._path}: {place}{error.place}: {error}") from error
+            raise self._wrong(f"{place}{error.place}", str(error)) from error
         except (ConfigurationError, FileFormatError) as error:
-            raise ConfigurationError(f"{self._path}: {place}: {error}") from error
+            raise self._wrong(place, str(error)) from error
+
+    def _wrong(self, place: str, what: str) -> ConfigurationError:
+        line = line_of(self._text, place) if place else None
+        where = "" if line is None else f", line {line}"
+        which = f"{redact(place)}: " if place else ""
+        return ConfigurationError(f"{self._path}{where}: {which}{what}")
 
     def planned(
         self, written: form.Scenario, place: str, common: form.Server | None, limits: Sequence[str | form.Limit]
@@ -125,29 +145,41 @@ class _File:
         with self.at(f"{place}.request"):
             if not requests:
                 raise ConfigurationError("there is none: write [[scenario.request]] with a path")
-        tls = server.tls or form.Tls()
         timeout_s = self._seconds("server.timeout", server.timeout, 30.0)
         connect_timeout_s = self._seconds("server.connect_timeout", server.connect_timeout, 5.0)
-        with self.at(place):
-            return HttpTarget(
-                server.url,
-                headers=server.headers,
-                connections=server.connections,
-                requests=requests,
-                rows=self._beside(written.rows),
-                auth=None if server.auth is None else (server.auth.user, server.auth.password),
-                bearer=server.bearer,
-                ca_file=self._beside(tls.ca),
-                cert_file=self._beside(tls.cert),
-                key_file=self._beside(tls.key),
-                insecure=tls.insecure,
-                unix_socket=self._beside(server.unix_socket),
-                follow_redirects=server.follow_redirects,
-                keep_alive=server.keep_alive,
-                seed=written.seed,
-                timeout_s=timeout_s,
-                connect_timeout_s=connect_timeout_s,
-            )
+        tls = server.tls or form.Tls()
+        make = partial(
+            HttpTarget,
+            server.url,
+            headers=server.headers,
+            connections=server.connections,
+            auth=None if server.auth is None else (server.auth.user, server.auth.password),
+            bearer=server.bearer,
+            ca_file=self._beside(tls.ca),
+            cert_file=self._beside(tls.cert),
+            key_file=self._beside(tls.key),
+            insecure=tls.insecure,
+            unix_socket=self._beside(server.unix_socket),
+            follow_redirects=server.follow_redirects,
+            keep_alive=server.keep_alive,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+        )
+        rows = self._beside(written.rows)
+        try:
+            return make(requests=requests, rows=rows, seed=written.seed)
+        except (ConfigurationError, FileFormatError):
+            # Which part of it is wrong? Each is tried beside such as cannot be; what is left is of all together.
+            plain = [HttpRequest("/")]
+            with self.at("server" if written.server is None else f"{place}.server"):
+                make(requests=plain)
+            with self.at(f"{place}.rows"):
+                make(requests=plain, rows=rows)
+            for number, each in enumerate(requests):
+                with self.at(f"{place}.request[{number}]"):
+                    make(requests=[each], rows=rows)
+            with self.at(place):
+                raise
 
     def _seconds(self, place: str, text: str | None, default_s: float) -> float:
         with self.at(place):
@@ -174,7 +206,23 @@ def _request(written: form.Request) -> HttpRequest:
         form=written.form,
         name=written.name,
         weight=written.weight,
+        expect=_expected(written.expect),
+        check=None if written.check is None else _check(written.check),
     )
+
+
+def _expected(written: int | list[int] | None) -> frozenset[int] | None:
+    try:
+        return statuses(written)
+    except ConfigurationError as error:
+        raise PlacedError(".expect", str(error)) from error
+
+
+def _check(written: form.Check) -> HttpCheck:
+    try:
+        return HttpCheck(written.contains, written.headers or None, written.json or None)
+    except ConfigurationError as error:
+        raise PlacedError(".check", str(error)) from error
 
 
 def _with_variables(server: form.Server) -> form.Server:
@@ -204,8 +252,8 @@ def _filled_in(value: _Tree, place: str) -> _Tree:
     return made  # type: ignore[no-any-return]  # of the kind that was given
 
 
-def _told(message: str) -> str:
-    """What msgspec complains about, with the place first and the key that was meant."""
+def _told(message: str) -> tuple[str, str]:
+    """The place of what msgspec complains about, and the complaint, with the key that was meant."""
     match = _PLACE.fullmatch(message)
     what, place = (message, "") if match is None else (match["what"], match["place"])
     unknown = _UNKNOWN.fullmatch(what)
@@ -215,8 +263,10 @@ def _told(message: str) -> str:
         close = get_close_matches(key, known, n=1)
         meant = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
         what, place = f"unknown key; {meant}", f"{place}.{key}" if place else key
+    if place.endswith(("scenario", "request")) and what == "Expected `array`, got `object`":
+        what = f"there can be several: write [[{re.sub(_INDEX, '', place)}]], in two brackets"
     what = what.replace("Object missing required field", "there is no").replace("`", "'")
-    return redact(f"{place}: {what}" if place else what)
+    return place, redact(what)
 
 
 def _keys_at(place: str) -> tuple[str, ...]:
@@ -232,7 +282,8 @@ def _keys_at(place: str) -> tuple[str, ...]:
         "server": form.Server,
         "auth": form.Auth,
         "tls": form.Tls,
+        "check": form.Check,
     }
-    last = re.sub(r"\[[^\]]*\]", "", place).rpartition(".")[2]
+    last = re.sub(_INDEX, "", place).rpartition(".")[2]
     table = at.get(last)
     return () if table is None else table.__struct_fields__

@@ -97,6 +97,18 @@ class Server(_Table, frozen=True):
     keep_alive: bool = True
 
 
+class Check(_Table, frozen=True):
+    """What an answer must hold, beside its status; else the attempt is an error."""
+
+    contains: Annotated[str | list[str], Meta(description="A text of the body, or several.")] = []
+    headers: Annotated[
+        dict[str, str], Meta(description="By name, a text of the value; an empty one asks for the field alone.")
+    ] = {}
+    json: Annotated[
+        dict[str, Any], Meta(description="By path, such as items[0].name, the value; tables within hold paths again.")
+    ] = {}
+
+
 class Request(_Table, frozen=True):
     """One of the requests; may hold {{n}}, {{uuid}} and {{column}} of the rows."""
 
@@ -108,6 +120,8 @@ class Request(_Table, frozen=True):
     body: str | None = None
     json: Any = None
     form: dict[str, str | int | float] | None = None
+    expect: Annotated[int | list[int], Meta(description="The status that counts as ok, or several.")] | None = None
+    check: Check | None = None
 
 
 class Scenario(_Table, frozen=True):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from itertools import accumulate, chain, count, islice, repeat
@@ -14,6 +15,7 @@ from paceline.core.redaction import redact
 from paceline.core.units import counted
 from paceline.records.run_record import Execution
 from paceline.targets import template as templates
+from paceline.targets.http_check import Expectation
 from paceline.targets.http_lanes import HttpLanes
 from paceline.targets.http_request import Form, HttpRequest, RequestTemplate, compile_request, default_name
 from paceline.targets.rows import Rows, checked_rows, load_rows
@@ -21,6 +23,7 @@ from paceline.wire import request as wire
 from paceline.wire.dial import Dialer
 from paceline.wire.endpoint import Endpoint, UrlParts, split_url, without_fragment
 from paceline.wire.request import Headers, Prepared
+from paceline.wire.statuses import statuses
 from paceline.wire.tally import Tally
 from paceline.wire.tls import TlsOptions
 from paceline.workload.legs import WHOLE, Leg
@@ -155,6 +158,7 @@ class HttpTarget:
             clock,
             follow=follow,
             keep_alive=self.keep_alive,
+            expectations=self._expectations(),
         )
 
     @property
@@ -199,6 +203,12 @@ class HttpTarget:
                 continue  # drawn all the same, so that every leg draws what one process would
             data = fill(b"%d" % number, uuid, number % rows)
             yield Prepared(data, like.part, like.is_head, like.repeatable)
+
+    def _expectations(self) -> tuple[Expectation, ...]:
+        """One for each request; none where nothing is expected of any."""
+        if all(request.expect is None and request.check is None for request in self.requests):
+            return ()
+        return tuple(Expectation(statuses(request.expect), request.check) for request in self.requests)
 
     def _set(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
@@ -321,9 +331,7 @@ def _drawn(items: Sequence[_Item], cumulated: tuple[float, ...], random: Random)
 
 
 def _distinct(names: tuple[str, ...]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise ConfigurationError(
-                f"two requests are called {name!r}: give each a name=, by which they are told apart"
-            )
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise ConfigurationError(f"two requests are called {name!r}: give each a name=, by which they are told apart")
     return names

@@ -8,13 +8,14 @@ from paceline.core.clock import Clock
 from paceline.records.latency import Latency
 from paceline.records.load import Traffic
 from paceline.records.outcome import AttemptEnd
+from paceline.targets.http_check import Expectation
 from paceline.targets.lanes import Sink
 from paceline.targets.opening import open_all, resolve
 from paceline.targets.redirects import MOST_HOPS, next_request
 from paceline.wire.connection import Connection
 from paceline.wire.dial import Dialer
 from paceline.wire.endpoint import Endpoint
-from paceline.wire.failure import CLOSED, REDIRECT, TIMEOUT, WireError
+from paceline.wire.failure import CLOSED, REDIRECT, STATUS, TIMEOUT, WireError
 from paceline.wire.request import Prepared
 
 _SWEEPING_S = 1.0  # a limit is looked at every now and then
@@ -83,7 +84,7 @@ class HttpLane:
             WireError: there is none; its kind says why.
         """
         lanes = self._lanes
-        self.connection = await lanes.dialer.dial(self, keeps=lanes.follow is not None, again=self._was_open)
+        self.connection = await lanes.dialer.dial(self, keeps=lanes.keeps, again=self._was_open)
         self._was_open = True
 
     def answered(self, end_s: float, first_s: float | None) -> None:
@@ -94,6 +95,8 @@ class HttpLane:
             lanes.sink.ended(self, self.start_s, end_s)
             return
         if lanes.follow is not None and self._goes_on(lanes.follow):
+            return
+        if lanes.expectations and self._is_refused(lanes.expectations, first_s, end_s):
             return
         if first_s is not None:
             lanes.sink.first_byte(first_s)
@@ -127,8 +130,26 @@ class HttpLane:
             self.connect()
         return True
 
+    def _is_refused(self, expectations: Sequence[Expectation], first_s: float | None, end_s: float) -> bool:
+        """Whether the answer is none that was expected; then the attempt has failed."""
+        connection, request = self.connection, self.request
+        assert connection is not None
+        assert request is not None
+        expected = expectations[request.part]
+        failure = expected.failure(connection.status, connection.kept, is_head=request.is_head)
+        if failure is not None:
+            self._fail(failure, first_s, end_s=end_s)
+        return failure is not None
+
     def failed(self, failure: WireError, first_s: float | None) -> None:
         """From the wire."""
+        expectations, request, connection = self._lanes.expectations, self.request, self.connection
+        if failure.kind == STATUS and expectations and request is not None and connection is not None:
+            expected = expectations[request.part]
+            if expected.takes(connection.status):
+                self.answered(self._lanes.now_s(), first_s)
+                return
+            failure = WireError(STATUS, expected.unexpected(connection.status))
         self._fail(failure, first_s)
 
     def lost(self, *, resend: bool) -> None:
@@ -184,6 +205,7 @@ class HttpLanes:
         clock: where the time comes from.
         follow: the server, where redirects on it are followed.
         keep_alive: whether the server is to keep connections open.
+        expectations: of the answers to each request, by its part; none where nothing is expected of any.
     """
 
     scenario = False
@@ -199,13 +221,16 @@ class HttpLanes:
         *,
         follow: Endpoint | None = None,
         keep_alive: bool = True,
+        expectations: Sequence[Expectation] = (),
     ) -> None:
         self.follow = follow
         self._keep_alive = keep_alive
         self.source = source
         self.part_names = part_names
         self.several = len(part_names) > 1
-        self.plain = not self.several and follow is None
+        self.plain = not self.several and follow is None and not expectations
+        self.expectations = expectations
+        self.keeps = follow is not None or any(each.of_content for each in expectations)
         self.dialer = dialer
         self.now_s = clock.now_s
         self.sink: Sink

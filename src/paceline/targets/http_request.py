@@ -9,12 +9,14 @@ from urllib.parse import quote_plus
 from paceline.core.errors import ConfigurationError
 from paceline.core.redaction import HIDDEN, redact
 from paceline.targets import template as templates
+from paceline.targets.http_check import HttpCheck
 from paceline.targets.rows import Rows
 from paceline.targets.template import Escape, Template
 from paceline.wire import body as bodies
 from paceline.wire import request as wire
 from paceline.wire.endpoint import without_fragment
 from paceline.wire.request import Headers, Prepared
+from paceline.wire.statuses import statuses
 
 Form = Mapping[str, str | int | float] | Iterable[tuple[str, str | int | float]]
 Fill = Callable[[bytes, bytes, int], bytes]
@@ -40,6 +42,8 @@ class HttpRequest:
         form: sent as a form.
         name: under which it is reported; by default method and path.
         weight: how often it is sent in proportion to the others.
+        expect: the status that counts as ok, or several; None for all below 400.
+        check: what the answer must hold, too; else the attempt is an error.
 
     Raises:
         ConfigurationError: a value is wrong; the message names it and shows no header, body or credentials.
@@ -53,6 +57,8 @@ class HttpRequest:
     form: Form | None = None
     name: str | None = None
     weight: float = 1.0
+    expect: int | Collection[int] | None = None
+    check: HttpCheck | None = None
 
     def __post_init__(self) -> None:
         wire.check_method(self.method)
@@ -70,6 +76,9 @@ class HttpRequest:
             raise ConfigurationError(f"name must be a text on one line, not {redact(repr(self.name))}")
         if isinstance(self.weight, bool) or not isinstance(self.weight, int | float) or not 0 < self.weight <= 1e9:  # noqa: PLR2004  # any bound that keeps sums finite
             raise ConfigurationError(f"weight must be a number above 0 and at most 1e9, not {self.weight!r}")
+        object.__setattr__(self, "expect", statuses(self.expect))
+        if self.check is not None and not isinstance(self.check, HttpCheck):
+            raise ConfigurationError(f"check must be an HttpCheck, not {type(self.check).__name__}")
 
     def _check_body(self) -> None:
         bodies.check_one_body(body=self.body, json=self.json, form=self.form)

@@ -1,5 +1,6 @@
 """A run that is judged while it goes on: what is told of it, put together, and which limit ends it when."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -143,3 +144,16 @@ def test_single_requests_and_dropped_arrivals() -> None:
     aborted = judged(_seen(2, _slice(0), counts=Counts(ok=10, dropped=2)))
     assert aborted is not None
     assert aborted.message == "dropped 2 arrivals > limit 0 arrivals (dropped<=0, abort)"
+
+
+def test_a_percentile_among_what_was_dropped_ends_a_load() -> None:
+    """It has no finite value, but is measured: of the whole run so far, and of windows."""
+    full = replace(_slice(1), dropped=10)
+    counts = Counts(ok=20, dropped=10)
+    for limit in ("p(95)<50, abort", "p(95)<50 over 1s, abort"):
+        judged = _limits(limit, "error_rate<=0, abort", workload=ConstantRate(10, 60.0))
+        assert judged(_seen(1, _slice(0), full)) is None  # the second slice has not ended
+        aborted = judged(_seen(2, full, counts=counts, moments=make_latency([10 * MS] * 20).moments))
+        assert aborted is not None
+        assert (aborted.limit, aborted.measured) == (limit, None)
+        assert "falls among dropped arrivals" in aborted.message

@@ -14,6 +14,7 @@ from paceline.campaign.repeats import Step, order_of
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.framework import PerformanceTestFramework
 from paceline.judge.result import TestResult
+from paceline.judge.thresholds import PerformanceThreshold
 from paceline.store.journal import BROKEN_OFF, Journal, read_journal
 from tests.fakes import ManualClock
 from tests.runs import Work, awaited, make_framework, raising
@@ -127,6 +128,10 @@ class TestResults:
             ({"seed": -1}, "seed must be"),
             ({"repeats": 1}, "ask for repeats too"),
             ({"seed": "x"}, "seed must be"),
+            (
+                {"threshold": PerformanceThreshold(expressions=["avg<9s", "avg<1ms, abort"])},
+                "threshold 'avg<1ms, abort': 'abort' does not go together with repeats",
+            ),
         ],
         ids=repr,
     )

@@ -153,6 +153,11 @@ def test_dropping_brings_the_omission_back() -> None:
     assert counts.attempts == 10_000 - counts.dropped
     assert arrivals_of(drive).planned == 10_000
     assert drive.recorder.latency.quantile_ns(0.99) == float("inf")  # what was dropped counts as never answered
+    # In the second in which the server stood still, and in no other.
+    series = drive.recorder.series
+    per_slice = {piece.position * series.interval_ns / S: piece.dropped for piece in series.slices if piece.dropped}
+    assert sum(per_slice.values()) == counts.dropped
+    assert FREEZE[0] - 0.1 < min(per_slice) <= max(per_slice) <= FREEZE[1]
 
 
 def test_lanes_that_can_become_more_do() -> None:
@@ -339,6 +344,7 @@ def test_every_arrival_is_accounted_for(
     counts, found = drive.recorder.counts, arrivals_of(drive)
     assert found.planned == len(offsets_s)
     assert counts.attempts == len(offsets_s) - counts.dropped
+    assert sum(piece.dropped for piece in drive.recorder.series.slices) == counts.dropped
     assert not counts.dropped or max_in_flight is not None
     assert lanes.most_busy <= max(count, most)
     assert max_in_flight is None or lanes.most_busy <= max_in_flight

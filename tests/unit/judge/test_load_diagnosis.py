@@ -341,9 +341,11 @@ def test_what_is_no_load_is_not_looked_at() -> None:
 
 
 def _in_slices(ok: str) -> RunRecord:
-    """A load of 2 s in intervals of 0.1 s: ``x`` where nothing was ok, a blank where nothing ended."""
+    """A load of 2 s in intervals of 0.1 s: ``x`` where nothing was ok, ``d`` all was dropped, blank: nothing ended."""
     slices = tuple(
-        TimeSlice(place, ok=10 * (sign == "o"), errors=int(sign == "x")) for place, sign in enumerate(ok) if sign != " "
+        TimeSlice(place, ok=10 * (sign == "o"), errors=int(sign == "x"), dropped=int(sign == "d"))
+        for place, sign in enumerate(ok)
+        if sign != " "
     )
     record = make_load((MS,) * 100, duration_s=2.0, elapsed_ns=2 * S)
     return replace(record, series=TimeSeries(slices=slices))
@@ -357,6 +359,9 @@ def _in_slices(ok: str) -> RunRecord:
         ("ooooo        ooooooo", None),  # nothing ended: stalled, not failed
         ("ooooooxxxooooooooooo", "For 0.3 s, from 0.6 s on"),
         ("ooooooooooooooox x x", "For 0.5 s, from 1.5 s on"),
+        ("oooooodddddooooooooo", None),  # nothing was attempted
+        ("oooooooooooooooooooo   xxxxx", None),  # given up after the end
+        ("ooooooooooooooox x xxxxx", "For 0.5 s, from 1.5 s on"),
     ],
 )
 def test_a_service_that_was_away(ok: str, seen: str | None) -> None:

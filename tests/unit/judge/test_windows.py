@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -242,3 +243,35 @@ def test_percentiles_of_few_are_told(expression: str, seen: str | None) -> None:
     )
     findings = judge(record, PerformanceThreshold(expressions=[expression])).findings
     assert [each.seen for each in findings if each.code == "few-samples-in-limit"] == ([] if seen is None else [seen])
+
+
+def _full(*dropped: int) -> RunRecord:
+    """A load of slices of 1 s with 100 answers each, and what was dropped in them."""
+    slices = [replace(_slice(place), dropped=count) for place, count in enumerate(dropped)]
+    record = _record(*slices, duration_s=float(len(dropped)))
+    return replace(
+        record,
+        counts=replace(record.counts, dropped=sum(dropped)),
+        latency=replace(record.latency, dropped=sum(dropped)),
+    )
+
+
+def test_what_was_dropped_counts_in_windows_as_it_does_in_the_whole_run() -> None:
+    record = _full(0, 0, 0, 3, 8, 0, 0, 0, 0, 0)
+    # 11 of 1,011 are beyond p98 of the whole run, but not beyond p95 of it; of the two seconds, 11 of 211 are.
+    assert _broken(record, "p(98)<50", "p(95)<50", "p(94)<50 over 2s", "max<50", "avg<50 over 1s") == _broken(
+        record, "max<50"
+    )
+    (broken,) = _broken(record, "p(95)<50 over 2s")
+    assert broken.message == (
+        "p95 latency over 2 s falls among dropped arrivals, which count as infinite: it is not below the limit of 50 ms"
+        " from 3 s to 5 s (p(95)<50 over 2s)"
+    )
+    assert (broken.measured, broken.from_s, broken.to_s) == (None, 3.0, 5.0)
+    assert _broken(record, "error_rate<=0 over 1s", "error_rate<=0", "throughput>=100 over 1s") == ()
+
+
+def test_a_window_in_which_all_was_dropped_keeps_no_limit_on_percentiles() -> None:
+    slices = [_slice(0), TimeSlice(1, dropped=5), _slice(2)]
+    record = _record(*slices, duration_s=3.0)
+    assert [each.from_s for each in _broken(record, "p(0)<50 over 1s", "avg<50 over 1s")] == [1.0]

@@ -1,4 +1,5 @@
 import struct
+from collections import Counter
 from fractions import Fraction
 
 import numpy as np
@@ -297,3 +298,20 @@ def test_a_reading_that_is_no_number_is_refused() -> None:
     stamps.ends_s[0] = "5"  # type: ignore[call-overload]
     with pytest.raises(struct.error):
         Recorder(0.0).fold(stamps)
+
+
+@given(attempts_of_a_worker(), st.lists(st.integers(0, 300 * S), min_size=1, max_size=20))
+def test_what_was_dropped_is_in_the_interval_in_which_that_was_decided(
+    attempts: list[Attempt], dropped_ns: list[int]
+) -> None:
+    recorder, without = Recorder(0.0), _recorded(attempts)
+    recorder.drop([moment_ns / S for moment_ns in dropped_ns])
+    recorder.fold(stamps_of(attempts))
+    recorder.drop([])
+    series = recorder.series
+    expected = Counter(moment_ns // series.interval_ns for moment_ns in dropped_ns)
+    assert {piece.position: piece.dropped for piece in series.slices if piece.dropped} == expected
+    assert recorder.counts == without.counts.merge(Counts(dropped=len(dropped_ns)))
+    assert recorder.latency.histogram == without.latency.histogram
+    assert recorder.latency.dropped == len(dropped_ns)
+    assert [piece.position for piece in series.slices] == sorted({piece.position for piece in series.slices})

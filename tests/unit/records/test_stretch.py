@@ -67,3 +67,11 @@ def test_what_is_answered_after_the_window_counts_for_the_latency_and_not_for_th
     assert seen.throughput_per_s == pytest.approx(10)
     within = stretch_of(replace(record, window_ns=round(0.55 * NS_PER_S)), 0.1)  # in the midst of the last interval
     assert within.throughput_per_s == pytest.approx(10)
+
+
+def test_what_was_dropped_in_it_is_its_own_too() -> None:
+    record = record_of([1.0] * 4)
+    slices = [*record.series.slices, TimeSlice(9, dropped=3)]
+    record = replace(record, series=TimeSeries(slices=tuple(slices)))
+    assert [stretch_of(record, begin_s).counts.dropped for begin_s in (0.0, 0.9, 1.0)] == [3, 3, 0]
+    assert stretch_of(record, 0.9).latency.quantile_ns(0.5) == math.inf

@@ -14,6 +14,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.scenario.reading import load_plan
 from paceline.scenario.toml_form import json_schema
 from paceline.targets.http import HttpTarget
+from paceline.targets.http_check import HttpCheck
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +54,8 @@ headers = { X-Key = "$${PASSWORD}" }
 path = "/orders"
 method = "POST"
 name = "order"
+expect = [201, 409]
+check = { contains = "id", headers = { Location = "" }, json = { "items[0].id" = 7, user = { name = "ann" } } }
 json = { item = 7, tags = ["a", "{{uuid}}"] }
 
 [[scenario]]
@@ -103,6 +106,10 @@ def test_all_that_a_file_can_say(tmp_path: Path) -> None:
     users, orders = target.requests
     assert (users.weight, users.headers) == (2.5, (("X-Key", "$s3cret"),))
     assert orders.json == {"item": 7, "tags": ["a", "{{uuid}}"]}
+    assert (users.expect, users.check) == (None, None)
+    assert orders.expect == {201, 409}
+    json = {"items[0].id": 7, "user": {"name": "ann"}}
+    assert orders.check == HttpCheck("id", {"Location": ""}, json)
     assert target.rows == str(tmp_path / "users.csv")
     assert isinstance(admin.target, HttpTarget)
     assert (admin.target.bearer, admin.target.insecure) == ("s3cret", True)
@@ -122,6 +129,10 @@ path = "/"
 
 def _load(text: str) -> str:
     return LEAST.format(scenario=f"load = {{ {text} }}")
+
+
+def _request(text: str) -> str:
+    return f"{LEAST.format(scenario='')}\n{text}\n"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +168,22 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("[server", "is no TOML: "),
+        ("[scenario]\nname = 'a'", "line 1: scenario: there can be several: write [[scenario]], in two brackets"),
+        (
+            _request("[scenario.load]\nusers = 5\n[[scenario]]\nname = 'b'\n[scenario.request]\npath = '/'"),
+            "line 14: scenario[1].request: there can be several: write [[scenario.request]], in two brackets",
+        ),
+        (LEAST.format(scenario="").replace("http://", ""), "line 2: server: url 'localhost' does not begin with http"),
+        (
+            _load("users = 5") + "[[scenario.request]]\npath='/b'\nheaders={A=\"x\\ny\"}",
+            "line 9: scenario[0].request[1]: headers: ",
+        ),
+        (
+            _load("users = 5") + "[[scenario.request]]\npath='/b'\njson={A=2020-01-01}",
+            "line 9: scenario[0].request[1]: json ",
+        ),
+        (_load("users = 5") + "[[scenario.request]]\npath='/'", "line 4: scenario[0]: two requests are called 'GET /'"),
+        ("x = " + "[" * 100_000, "its lists or tables are nested too deep"),
         ("", "there is no 'scenario'"),
         ("scenario = []", "has no scenario: write [[scenario]]"),
         (LEAST.format(scenario="wheight = 3"), "scenario[0].wheight: unknown key; did you mean 'weight'?"),
@@ -165,7 +192,7 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
         (LEAST.format(scenario="weight = '3'"), "scenario[0].weight: Expected 'float', got 'str'"),
         (LEAST.format(scenario="start = '5'"), "scenario[0].start: '5' is not a duration"),
         (LEAST.format(scenario="warmup = 5"), "scenario[0].warmup: Expected 'str | null', got 'int'"),
-        (LEAST.format(scenario="rows = 'none.csv'"), "scenario[0]: "),
+        (LEAST.format(scenario="rows = 'none.csv'"), "line 6: scenario[0].rows: "),
         (LEAST.format(scenario="thresholds = ['p95<5']"), "scenario[0].thresholds[0]: threshold 'p95<5': unknown"),
         (
             LEAST.format(scenario="thresholds = ['avg<5', { threshold = 'avg<5', delay = '1s' }]"),
@@ -206,9 +233,16 @@ def test_loads(load: str, workload: Workload, tmp_path: Path) -> None:
         ),
         (_load("users = 5, spike = { after = '1s', duration = '5s', rate = '5' }"), "spike: its level is of users"),
         (LEAST.format(scenario="").replace('"/"', '"items"'), "scenario[0].request[0]: path must begin with '/'"),
-        (LEAST.format(scenario="").replace('"/"', '"/{{x}}"'), "scenario[0]: "),
+        (LEAST.format(scenario="").replace('"/"', '"/{{x}}"'), "line 7: scenario[0].request[0]: {{x}} names nothing"),
         (LEAST.format(scenario="").replace("localhost", "${NOBODY}"), "server.url: the environment has no variable"),
         (LEAST.format(scenario="").replace("[server]", "[srever]"), "srever: unknown key; did you mean 'server'?"),
+        (_request("expect = 99"), "line 10: scenario[0].request[0].expect: expect must be a status such as 404"),
+        (_request("expect = 'ok'"), "line 10: scenario[0].request[0].expect: Expected 'int | array | null', got 'str'"),
+        (_request("check = {}"), "line 10: scenario[0].request[0].check: it checks nothing: say contains"),
+        (_request("check.json.'a[' = 7"), "request[0].check: json: 'a[' is no path"),
+        (_request("check.json.a = 2020-01-01"), "check: json: a is to be of type date, which JSON does not have"),
+        (_request("check.contains = '{{n}}'"), "check: a check is the same for all answers"),
+        (_request("check.status = 7"), "request[0].check.status: unknown key; known are contains, headers, json"),
         ("[[scenario]]\nname='a'\nrequest=[{path='/'}]", "scenario[0].server: nothing says where requests go"),
         ("server={url='http://a'}\n[[scenario]]\nname='a'\nrequest=[]", "scenario[0].request: there is none"),
         ("server={url='http://a'}\n[[scenario]]\nname=' '\nrequest=[]", "scenario[0].name: it must be a text"),
@@ -223,6 +257,15 @@ def test_what_is_wrong_is_said_with_its_place(text: str, complaint: str, tmp_pat
     with pytest.raises(ConfigurationError, match=re.escape(complaint)) as caught:
         load_plan(path)
     assert str(caught.value).startswith(str(path))
+
+
+def test_marks_of_editors_and_other_encodings(tmp_path: Path) -> None:
+    path = _written(tmp_path, "")
+    path.write_bytes(b"\xef\xbb\xbf" + LEAST.format(scenario="").replace("\n", "\r\n").encode())
+    assert load_plan(path).scenarios[0].name == "a"
+    path.write_bytes("[server]\nurl = 'http://localhost/\u00fc'".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"shop\.toml, line 2: TOML is in UTF-8, and this is not"):
+        load_plan(path)
 
 
 def test_a_file_that_is_none(tmp_path: Path) -> None:

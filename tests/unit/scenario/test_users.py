@@ -75,13 +75,15 @@ def test_a_user_whose_start_fails_is_not_begun_and_tries_again() -> None:
     run(main)
 
 
-def test_what_a_stop_raises_is_told_after_all_is_closed() -> None:
+@pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])  # two would tear the loop down
+def test_what_a_stop_raises_is_told_after_all_is_closed(error: type[BaseException]) -> None:
     async def stop(user: User) -> None:
-        raise ValueError(f"user {user.number} password=hunter2")
+        raise error(f"user {user.number} password=hunter2")
 
     async def main() -> None:
         async with serving() as server:
-            with pytest.raises(MeasurementError, match=r"on_stop of user 0 raised ValueError: user 0 password=\*\*\*"):
+            told = rf"on_stop of user 0 raised {error.__name__}: user 0 password=\*\*\*"
+            with pytest.raises(MeasurementError, match=told):
                 await played(server, get, on_stop=stop)
 
     run(main)

@@ -13,6 +13,7 @@ import pytest
 from paceline.core.errors import MeasurementError
 from paceline.records.latency import Latency
 from paceline.records.outcome import AttemptEnd
+from paceline.targets.http_check import CHECK, Expectation, HttpCheck
 from paceline.targets.http_lanes import HttpLane, HttpLanes
 from paceline.targets.lanes import Lane, Lanes, Sink
 from paceline.wire.dial import Dialer
@@ -430,3 +431,77 @@ def test_lanes_are_as_many_as_were_said() -> None:
     assert not lanes.elastic
     lanes.finish()
     assert load.lanes.grace_s == LIMIT_S + 1.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "expectation", "kind", "message"),
+    [
+        (b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", Expectation(frozenset({404}), None), "", ""),
+        (ANSWER, Expectation(frozenset({404}), None), STATUS, "HTTP 200, expected 404"),
+        (
+            b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n",
+            Expectation(frozenset({200, 404}), HttpCheck("ok")),
+            STATUS,
+            "HTTP 500, expected 200 or 404",
+        ),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n", Expectation(None, HttpCheck("ok")), STATUS, "HTTP 500"),
+        (ANSWER, Expectation(None, HttpCheck("ok")), "", ""),
+        (ANSWER, Expectation(None, HttpCheck("well")), CHECK, 'the body has no "well"'),
+        (b"HTTP/1.1 404 No\r\n\r\nok", Expectation(frozenset({404}), HttpCheck("ok")), "", ""),  # ends with it
+        (b"HTTP/1.1 404 No\r\n\r\nno", Expectation(frozenset({404}), HttpCheck("ok")), CHECK, 'the body has no "ok"'),
+    ],
+)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_what_is_expected_of_answers_is_looked_at_and_the_lane_goes_on(
+    run: Run, answer: bytes, expectation: Expectation, kind: str, message: str, pieces: int
+) -> None:
+    """Also of such as come again byte for byte, of which none but the first ones are parsed, and of such in pieces."""
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            each = -(-len(answer) // pieces)
+            for begin in range(0, len(answer), each):
+                writer.write(answer[begin : begin + each])
+                await asyncio.sleep(0)
+            if b"Content-Length" not in answer:
+                return
+
+    async def main() -> None:
+        async with serving(handler) as port:
+            load = Load(port)
+            load.lanes = HttpLanes(
+                repeat(GET), ("",), load.lanes.dialer, LIMIT_S, load.clock.as_clock(), expectations=[expectation]
+            )
+            lane = await load.open()
+            for _ in range(200 if pieces == 1 and b"Content-Length" in answer else 4):
+                ended = await load.attempt(lane)
+                assert (ended.kind, ended.message) == (kind, message)
+                assert ended.end is (AttemptEnd.ERROR if kind else AttemptEnd.OK)
+            await load.lanes.close()
+
+    run(main)
+
+
+def test_each_request_has_its_own_expectations() -> None:
+    other = Prepared(GET.data, 1, is_head=False, repeatable=True)
+
+    async def main() -> None:
+        async with serving(answering()) as port:
+            load = Load(port)
+            expectations = [Expectation(frozenset({404}), None), Expectation(None, HttpCheck("ok"))]
+            load.lanes = HttpLanes(
+                cycle((GET, other)),
+                ("a", "b"),
+                load.lanes.dialer,
+                LIMIT_S,
+                load.clock.as_clock(),
+                expectations=expectations,
+            )
+            lane = await load.open()
+            for _ in range(4):
+                await load.attempt(lane)
+            assert load.taken.kinds == [STATUS, "", STATUS, ""]
+            assert load.taken.parts == [0, 1, 0, 1]
+            await load.lanes.close()
+
+    run_on("asyncio", main)
