@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def struck(
     return fault
 
 
+def process(pid: int, number: signal.Signals) -> Callable[[Fault], object]:
+    """Strikes the process ``pid``."""
+    return lambda _: os.kill(pid, number)
+
+
+def legs_of(worker: int) -> Callable[[Fault], object]:
+    """Kills what makes a load below the process ``worker``."""
+
+    def kill(_: Fault) -> None:
+        for pid in generators(worker):
+            os.kill(pid, signal.SIGKILL)
+
+    return kill
+
+
+def no_generators(pid: int) -> bool:
+    return not generators(pid)
+
+
 def check_missed(fault: Fault, name: str, *, lost: int = 1, tolerated: bool = False) -> None:
     """Its result says what is missing, and claims no more than the server has seen."""
     assert fault.result is not None, f"{name}: {fault.code} {fault.said}"
@@ -160,8 +180,8 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
     def workers_stay() -> None:
         with dask_cluster(workers=2) as cluster:
             first, second = cluster.wait().values()
-            missed(cluster, "leg0", lambda _: os.kill(*generators(first), signal.SIGKILL))
-            missed(cluster, "leg1", lambda _: os.kill(*generators(second), signal.SIGKILL), "--tolerate-loss", "1")
+            missed(cluster, "leg0", legs_of(first))
+            missed(cluster, "leg1", legs_of(second), "--tolerate-loss", "1")
             orphan = struck(
                 server, "driver", tmp_path, lambda fault: fault.driver.kill(), "--cluster", cluster.address,
                 lasts_s=600.0,
@@ -181,13 +201,13 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
         with dask_cluster(workers=4) as cluster:
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"ice{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGSTOP))
+                fault = missed(cluster, f"ice{turn}", process(pid, signal.SIGSTOP))
                 os.kill(pid, signal.SIGCONT)
                 assert "said nothing" in fault.legs[turn]["lost"]
-                wait_for(lambda pid=pid: not generators(pid))
+                wait_for(partial(no_generators, pid))
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"gone{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGKILL))
+                fault = missed(cluster, f"gone{turn}", process(pid, signal.SIGKILL))
                 assert "lost with its worker" in fault.legs[turn]["lost"]
 
     with ThreadPoolExecutor(2) as together:
