@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ pytestmark = pytest.mark.real
 
 SEED = 9
 PER_SECOND, LASTS_S = 200, 2.0
-PLANNED = round(PER_SECOND * LASTS_S)
 PATIENCE_S = 90.0
 
 
@@ -44,12 +44,14 @@ class Fault:
     Attributes:
         driver: its process.
         seen: what the server was asked for.
+        planned: how often it should have been.
         code: it ended with.
         result: what it wrote, if anything.
     """
 
     driver: subprocess.Popen[str]
     seen: Seen
+    planned: int
     code: int = 0
     said: str = ""
     result: Any = None
@@ -74,10 +76,11 @@ def struck(
     strike: Callable[[Fault], object],
     *words: str,
     lasts_s: float = LASTS_S,
+    after_s: float = 0.2,
 ) -> Fault:
-    """A load that is struck at a moment of the middle of it, and what became of it."""
-    chance = random.Random(f"{SEED} {name}")
-    seen = server.expect(name, round(PER_SECOND * lasts_s * chance.uniform(0.1, 0.75)))
+    """A load that is struck at a moment of the 1.3 s from ``after_s`` on, by its own time, and what became of it."""
+    moment_s = after_s + random.Random(f"{SEED} {name}").uniform(0, 1.3)
+    seen = server.expect(name, round(PER_SECOND * moment_s))
     file = folder / f"{name}.json"
     driver = subprocess.Popen(
         [
@@ -87,7 +90,7 @@ def struck(
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    fault = Fault(driver, seen)
+    fault = Fault(driver, seen, round(PER_SECOND * lasts_s))
     try:
         assert seen.reached.wait(PATIENCE_S), f"{name}: {seen.numbers.total()} requests, {driver.poll()}"
         strike(fault)
@@ -102,11 +105,30 @@ def struck(
     return fault
 
 
+def process(pid: int, number: signal.Signals) -> Callable[[Fault], object]:
+    """Strikes the process ``pid``."""
+    return lambda _: os.kill(pid, number)
+
+
+def legs_of(worker: int) -> Callable[[Fault], object]:
+    """Kills what makes a load below the process ``worker``."""
+
+    def kill(_: Fault) -> None:
+        for pid in generators(worker):
+            os.kill(pid, signal.SIGKILL)
+
+    return kill
+
+
+def no_generators(pid: int) -> bool:
+    return not generators(pid)
+
+
 def check_missed(fault: Fault, name: str, *, lost: int = 1, tolerated: bool = False) -> None:
     """Its result says what is missing, and claims no more than the server has seen."""
     assert fault.result is not None, f"{name}: {fault.code} {fault.said}"
     attempts = sum(fault.result["record"]["counts"][end] for end in ("ok", "errors", "timeouts"))
-    assert attempts <= fault.seen.numbers.total() <= PLANNED
+    assert attempts <= fault.seen.numbers.total() <= fault.planned
     assert sum(bool(leg["lost"]) for leg in fault.legs) == lost, f"{name}: {fault.legs}"
     finding = fault.findings["legs-lost"]
     assert f"{lost} of the 2 processes that made the load came to no end" in finding["seen"]
@@ -158,28 +180,34 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
     def workers_stay() -> None:
         with dask_cluster(workers=2) as cluster:
             first, second = cluster.wait().values()
-            missed(cluster, "leg0", lambda _: os.kill(*generators(first), signal.SIGKILL))
-            missed(cluster, "leg1", lambda _: os.kill(*generators(second), signal.SIGKILL), "--tolerate-loss", "1")
+            missed(cluster, "leg0", legs_of(first))
+            missed(cluster, "leg1", legs_of(second), "--tolerate-loss", "1")
             orphan = struck(
                 server, "driver", tmp_path, lambda fault: fault.driver.kill(), "--cluster", cluster.address,
                 lasts_s=600.0,
             )  # fmt: skip
             assert orphan.result is None
             wait_for(lambda: not generators(first) and not generators(second))
-            fault = missed(cluster, "scheduler", lambda _: cluster.scheduler.kill(), lost=2)
-            assert all("lost with the scheduler" in leg["lost"] for leg in fault.legs)
+            fault = struck(
+                server, "scheduler", tmp_path, lambda _: cluster.scheduler.kill(), "--cluster", cluster.address,
+                lasts_s=6.0, after_s=2.5,
+            )  # fmt: skip
+            check_missed(fault, "scheduler", lost=2)
+            # What both had told by then is kept.
+            assert all(leg["counts"]["ok"] for leg in fault.legs)
+            assert all(leg["lost"].startswith("was lost with") for leg in fault.legs)
 
     def workers_go() -> None:
         with dask_cluster(workers=4) as cluster:
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"ice{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGSTOP))
+                fault = missed(cluster, f"ice{turn}", process(pid, signal.SIGSTOP))
                 os.kill(pid, signal.SIGCONT)
                 assert "said nothing" in fault.legs[turn]["lost"]
-                wait_for(lambda pid=pid: not generators(pid))
+                wait_for(partial(no_generators, pid))
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"gone{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGKILL))
+                fault = missed(cluster, f"gone{turn}", process(pid, signal.SIGKILL))
                 assert "lost with its worker" in fault.legs[turn]["lost"]
 
     with ThreadPoolExecutor(2) as together:

@@ -193,8 +193,11 @@ class Legs:
         match message:
             case None:
                 leg.is_over = True
-                if leg.ended is None and self._start_s is None:
-                    self.interrupt(MeasurementError("a process of the load ended before the start"))
+                if leg.ended is None and self._start_s is None and self._stopped_by is None:
+                    leg.child.end()
+                    where = f" on {leg.machine}" if leg.machine else ""
+                    name = f"process {leg.leg.number + 1} of the load{where}"
+                    self.interrupt(MeasurementError(f"{name} {leg.child.how()} before the start"))
             case Ready():
                 leg.is_ready = True
                 self._start()
@@ -288,7 +291,7 @@ class Legs:
             self._see_whether_lost(leg)
         record = together(self._legs, self._request.workload, self._start_s)
         if record is None:
-            if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
+            if self._stopped_by is not None:
                 raise self._stopped_by
             lost = next(leg.lost for leg in self._legs if leg.lost)
             raise MeasurementError(f"the process of the load {lost} before it reported anything")
