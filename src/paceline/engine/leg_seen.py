@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass, field, replace
 
 from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import Progress
+from paceline.engine.lately import lately, latency_of
 from paceline.engine.live import Seen
 from paceline.engine.places import LegChild
 from paceline.engine.request import LegsNow, LoadNow, Run
 from paceline.records.histogram import Histogram
-from paceline.records.latency import Latency
 from paceline.records.load import BeforeStart, LegRun, LoadRecord
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
@@ -146,22 +146,34 @@ def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
 
 
 def now_together(legs: list[LegSeen]) -> LoadNow | None:
-    """How the load as a whole is doing; None where nobody says that of its part."""
-    told = [(leg, leg.progress.load) for leg in legs if leg.progress is not None and leg.progress.load is not None]
+    """How the load as a whole is doing; None where nobody knows yet."""
+    told = [(leg, now) for leg in legs if (now := _now(leg)) is not None]
     if not told:
         return None
-    now = [load for leg, load in told if not leg.lost]  # what a lost one said last is not what it does now
+    now = [each for leg, each in told if not leg.lost]  # what a lost one said last is not what it does now
     cpu = [each.cpu_percent for each in now if each.cpu_percent is not None]
-    latency = Histogram.merged(each.latency.histogram for each in now)
-    moments = told[0][1].latency.moments
     return LoadNow(
-        elapsed_s=max(load.elapsed_s for _, load in told),
+        elapsed_s=max(each.elapsed_s for _, each in told),
         per_second=sum(each.per_second for each in now),
-        errors=sum(load.errors for _, load in told),
+        errors=sum(each.errors for _, each in told),
         in_flight=sum(each.in_flight for each in now),
-        latency=Latency(replace(moments, count=latency.count), latency, None),
+        latency=latency_of(Histogram.merged(each.latency.histogram for each in now)),
         cpu_percent=max(cpu, default=None),
-        legs=_legs_now(legs, [(leg.leg.number + 1, load.per_second) for leg, load in told if not leg.lost]),
+        legs=_legs_now(legs, [(leg.leg.number + 1, each.per_second) for leg, each in told if not leg.lost]),
+    )
+
+
+def _now(leg: LegSeen) -> LoadNow | None:
+    """How one is doing: as it says itself, or, of calls in loops of their own, as its newest slice has it."""
+    if leg.progress is not None and leg.progress.load is not None:
+        return leg.progress.load
+    record = leg.partial
+    if record is None:
+        return None
+    seen, counts = lately(record.series, record.elapsed_ns), record.counts
+    workers = leg.leg.share(record.definition.workers)
+    return LoadNow(
+        record.elapsed_ns / NS_PER_S, seen.per_second, counts.errors + counts.timeouts, workers, seen.latency
     )
 
 

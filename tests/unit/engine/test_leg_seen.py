@@ -2,11 +2,16 @@
 
 from typing import Any, cast
 
+import numpy as np
+
 from paceline.engine.child_process import Progress
 from paceline.engine.leg_seen import LegSeen, now_together
 from paceline.engine.request import LegsNow, LoadNow
+from paceline.records.histogram import Histogram
+from paceline.records.run_record import Definition
+from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.workload.legs import Leg
-from tests.fakes import MS, make_latency
+from tests.fakes import MS, S, make_latency, make_record
 
 
 def leg(number: int, per_second: float | None, **known: Any) -> LegSeen:
@@ -37,5 +42,15 @@ def test_what_a_lost_one_said_last_is_not_what_it_does_now() -> None:
     assert ended.legs.alive == 2  # it has nothing more to say, and has not said how it ended
 
 
-def test_calls_in_loops_of_their_own_say_nothing_of_that() -> None:
+def test_of_calls_in_loops_of_their_own_the_newest_slices_tell() -> None:
     assert now_together([leg(0, None), leg(1, None)]) is None
+    pieces = tuple(TimeSlice(place, ok=10 + place, histogram=Histogram.of(np.array([MS]))) for place in range(4))
+    definition = Definition(iterations=None, duration_s=10.0, workers=8)
+    partial = make_record(
+        series=TimeSeries(S, pieces), elapsed_ns=3 * S + S // 2, errors_counted=4, definition=definition
+    )
+    now = now_together([leg(0, None, partial=partial), leg(1, None), leg(2, None, partial=partial)])
+    assert now is not None
+    assert (now.elapsed_s, now.per_second, now.errors, now.in_flight) == (3.5, 24.0, 8, 5)  # the fourth is not whole
+    assert now.latency.moments.count == 2
+    assert now.legs == LegsNow(of=3, alive=3, slowest=1, slowest_per_second=12.0)
