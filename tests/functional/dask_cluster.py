@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -42,12 +43,20 @@ class DaskCluster:
         self.address: str = json.loads(file.read_text())["address"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def add(self, *words: str, env: Mapping[str, str] | None = None, open_files: int | None = None) -> int:
-        """Start a worker; its pid. Whoever needs it there calls :meth:`wait`."""
+    def add(self, *words: str, path: Path | None = None, open_files: int | None = None) -> int:
+        """Start a worker; its pid. Whoever needs it there calls :meth:`wait`.
+
+        Args:
+            words: more options.
+            path: where its interpreters look for modules first.
+            open_files: how many it may have.
+        """
+        env = {} if path is None else {"PYTHONPATH": os.pathsep.join([str(path), os.environ.get("PYTHONPATH", "")])}
         before = [] if open_files is None else ["sh", "-c", f'ulimit -n {open_files}; exec "$@"', "sh"]
         worker = self._start(
             "worker", self.address, "--no-nanny", "--nthreads", "1", "--no-dashboard",
-            "--local-directory", str(self._folder), *self._options, *words, env=env, before=before,
+            "--local-directory", str(self._folder), *self._options, *words,
+            env=env, before=before,
         )  # fmt: skip
         self.workers.append(worker)
         return worker.pid
@@ -77,11 +86,11 @@ class DaskCluster:
             process.wait()
 
     def _start(
-        self, *words: str, env: Mapping[str, str] | None = None, before: Sequence[str] = ()
+        self, *words: str, env: Mapping[str, str] = MappingProxyType({}), before: Sequence[str] = ()
     ) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
             [*before, sys.executable, "-m", "dask", *words],
-            env={**os.environ, **_QUIET, **(env or {})},
+            env={**os.environ, **_QUIET, **env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

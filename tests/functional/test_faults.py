@@ -27,7 +27,6 @@ pytestmark = pytest.mark.real
 
 SEED = 9
 PER_SECOND, LASTS_S = 200, 2.0
-PLANNED = round(PER_SECOND * LASTS_S)
 PATIENCE_S = 90.0
 
 
@@ -44,12 +43,14 @@ class Fault:
     Attributes:
         driver: its process.
         seen: what the server was asked for.
+        planned: how often it should have been.
         code: it ended with.
         result: what it wrote, if anything.
     """
 
     driver: subprocess.Popen[str]
     seen: Seen
+    planned: int
     code: int = 0
     said: str = ""
     result: Any = None
@@ -74,10 +75,11 @@ def struck(
     strike: Callable[[Fault], object],
     *words: str,
     lasts_s: float = LASTS_S,
+    after_s: float = 0.2,
 ) -> Fault:
-    """A load that is struck at a moment of the middle of it, and what became of it."""
-    chance = random.Random(f"{SEED} {name}")
-    seen = server.expect(name, round(PER_SECOND * lasts_s * chance.uniform(0.1, 0.75)))
+    """A load that is struck at a moment of the 1.3 s from ``after_s`` on, by its own time, and what became of it."""
+    moment_s = after_s + random.Random(f"{SEED} {name}").uniform(0, 1.3)
+    seen = server.expect(name, round(PER_SECOND * moment_s))
     file = folder / f"{name}.json"
     driver = subprocess.Popen(
         [
@@ -87,7 +89,7 @@ def struck(
         ],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    fault = Fault(driver, seen)
+    fault = Fault(driver, seen, round(PER_SECOND * lasts_s))
     try:
         assert seen.reached.wait(PATIENCE_S), f"{name}: {seen.numbers.total()} requests, {driver.poll()}"
         strike(fault)
@@ -106,7 +108,7 @@ def check_missed(fault: Fault, name: str, *, lost: int = 1, tolerated: bool = Fa
     """Its result says what is missing, and claims no more than the server has seen."""
     assert fault.result is not None, f"{name}: {fault.code} {fault.said}"
     attempts = sum(fault.result["record"]["counts"][end] for end in ("ok", "errors", "timeouts"))
-    assert attempts <= fault.seen.numbers.total() <= PLANNED
+    assert attempts <= fault.seen.numbers.total() <= fault.planned
     assert sum(bool(leg["lost"]) for leg in fault.legs) == lost, f"{name}: {fault.legs}"
     finding = fault.findings["legs-lost"]
     assert f"{lost} of the 2 processes that made the load came to no end" in finding["seen"]
@@ -166,8 +168,14 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
             )  # fmt: skip
             assert orphan.result is None
             wait_for(lambda: not generators(first) and not generators(second))
-            fault = missed(cluster, "scheduler", lambda _: cluster.scheduler.kill(), lost=2)
-            assert all("lost with the scheduler" in leg["lost"] for leg in fault.legs)
+            fault = struck(
+                server, "scheduler", tmp_path, lambda _: cluster.scheduler.kill(), "--cluster", cluster.address,
+                lasts_s=6.0, after_s=2.5,
+            )  # fmt: skip
+            check_missed(fault, "scheduler", lost=2)
+            # What both had told by then is kept.
+            assert all(leg["counts"]["ok"] for leg in fault.legs)
+            assert all(leg["lost"].startswith("was lost with") for leg in fault.legs)
 
     def workers_go() -> None:
         with dask_cluster(workers=4) as cluster:

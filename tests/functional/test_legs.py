@@ -154,7 +154,7 @@ def test_one_that_ends_before_the_start_ends_all(url: str, monkeypatch: pytest.M
             os.kill(killed[0], signal.SIGKILL)
 
     monkeypatch.setattr(legs.Legs, "_start", never)
-    with pytest.raises(MeasurementError, match="a process of the load ended before the start"):
+    with pytest.raises(MeasurementError, match=r"process 1 of the load was killed by SIGKILL before the start"):
         runs.run(load(url))
 
 

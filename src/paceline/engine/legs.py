@@ -193,8 +193,11 @@ class Legs:
         match message:
             case None:
                 leg.is_over = True
-                if leg.ended is None and self._start_s is None:
-                    self.interrupt(MeasurementError("a process of the load ended before the start"))
+                if leg.ended is None and self._start_s is None and self._stopped_by is None:
+                    leg.child.end()
+                    where = f" on {leg.machine}" if leg.machine else ""
+                    name = f"process {leg.leg.number + 1} of the load{where}"
+                    self.interrupt(MeasurementError(f"{name} {leg.child.how()} before the start"))
             case Ready():
                 leg.is_ready = True
                 self._start()

@@ -117,8 +117,12 @@ class RemoteChild:
             try:
                 said, ending = self._call(self.worker, station.exchange, self._name, words)
             except Exception as error:  # noqa: BLE001  # whatever Dask raises: the leg is out of reach
-                said, ending = [], f"was lost with its worker {self.worker} ({type(error).__name__}: {error})"
+                said, ending = [], f"was lost with its worker {self.worker}, or the way there ({_text(error)})"
             self.asked_s = None
             for data in said:
                 self._said.put(data)
         self.lost(ending)
+
+
+def _text(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")

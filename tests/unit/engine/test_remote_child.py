@@ -88,7 +88,7 @@ def test_a_machine_that_is_gone(machine: Machine, child: RemoteChild) -> None:
     child.stop()
     machine.answers.put(OSError("no route"))
     assert list(child.messages()) == []
-    assert child.how() == f"was lost with its worker {WORKER} (OSError: no route)"
+    assert child.how() == f"was lost with its worker {WORKER}, or the way there (OSError: no route)"
 
 
 def test_it_is_known_how_long_a_question_waits(machine: Machine, child: RemoteChild) -> None:
