@@ -283,7 +283,7 @@ class PerformanceTestFramework:
         """Put a load on ``operation`` and judge it.
 
         An :class:`HttpTarget`, and a :class:`CacheTarget` without a loader, is driven from a process that does nothing
-        else; everything else on an event loop (or threads, for functions) of this one.
+        else; everything else, unless several make it, on an event loop (or threads, for functions) of this one.
 
         Args:
             test_name: name of the test; a name that was used gets ``#2``, ``#3``, ... and a finding.
@@ -299,7 +299,8 @@ class PerformanceTestFramework:
             probe: whether an independent client measures beside an HTTP load. None: beside loads of 5 s and more of
                 requests that change nothing, on two cores and more; beside a scenario it sends the requests that
                 users send most often, with the users' cookies and credentials.
-            processes: of an :class:`HttpTarget` or a scenario of a file: how many make the load together, a share each.
+            processes: how many make the load together, a share each (``docs/scale.md``): of requests, users, caches,
+                databases and functions, whose ``setup`` and ``teardown`` are called in each.
             cluster: machines that make it together: the address of a Dask scheduler, or a :class:`Cluster`.
 
         Raises:

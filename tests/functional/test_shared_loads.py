@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import sqlite3
 import threading
@@ -70,6 +71,7 @@ def noted(folder: Path, word: str) -> Callable[[], None]:
     """What notes by which process it was called: a function of no module, with a variable of this one's."""
 
     def note() -> None:
+        assert select.select([0], [], [], 0)[0] == [0]  # its standard input is empty: orders come by another way
         with (folder / word).open("a") as file:
             file.write(f"{os.getpid()}\n")
 

@@ -28,7 +28,7 @@ from paceline.targets.sql.statement import Drawn, SqlStatement
 from paceline.targets.sql.target import SqlTarget
 from paceline.targets.sql.watch import SqlWatch
 from paceline.workload.keys import Sequential, Uniform, Zipf
-from paceline.workload.models import ClosedLoop, ConstantRate
+from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations
 from tests.functional.mariadb import mariadb
 from tests.functional.postgres import Postgres, postgres_server
 from tests.waiting import wait_for
@@ -523,6 +523,24 @@ def test_counters_of_single_statements(server: Postgres, driver: str) -> None:
         assert each.server.change(CALLS) == each.server.change("rows") == each.executions
         assert 0 < each.server.change(EXECUTING_MS) < each.latency.moments.total / 1e6
         assert each.server.hit_ratio == 1.0
+
+
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg_async"])
+def test_counters_of_a_load_by_several_processes_are_read_once(server: Postgres, driver: str) -> None:
+    """Over a connection of the driver's own, before and after all of them: what all have executed, and no more."""
+    everything = "SELECT * FROM records"
+    target = SqlTarget(server.url.replace("+psycopg:", f"+{driver}:"), everything, pool=2)
+    result = PerformanceTestFramework().run_load(
+        "shared", target, FixedIterations(20, workers=2), warmup_s=0, processes=2
+    )
+    database = result.record.database
+    assert database is not None
+    assert database.counters is not None
+    assert 20 * ROWS <= database.counters.change("rows read") < 21 * ROWS
+    assert database.statements[0].executions == 20
+    assert database.statements[0].rows == 20 * ROWS
+    assert database.pool == database.connecting.moments.count == 2
+    assert [plan.text for plan in database.plans] == ["Seq Scan on records"]
 
 
 @pytest.mark.parametrize("url", ["sqlite", "aiosqlite"], indirect=True)

@@ -18,6 +18,7 @@ _PEAK_WIDTH = 16
 _LEAST_BAR, _MOST_BAR = 6, 40
 _LONGEST_S = 1e6
 _BUSY_PERCENT = 90.0  # of a core: from here on the generator may be what is measured
+_SLOWEST = "slowest"
 _QUANTILES = (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
 
 Format = Callable[[float], str]
@@ -79,6 +80,7 @@ class RunView:
         self._first: Moment | None = None
         self._now: Moment | None = None
         self._errors = 0
+        self._slowest = 0
         self._series: dict[str, tuple[History, Format]] = {}
 
     def add(self, moment: Moment) -> None:
@@ -147,6 +149,12 @@ class RunView:
         yield "errors", load.errors - self._errors, _count
         yield "in flight", load.in_flight, _count
         yield "generator", math.nan if load.cpu_percent is None else load.cpu_percent, _percent
+        if load.legs is not None:
+            of = load.legs.of
+            yield "processes", load.legs.alive, lambda alive: f"{alive:.0f} of {of}"
+            if load.legs.slowest is not None:
+                self._slowest = load.legs.slowest
+                yield _SLOWEST, load.legs.slowest_per_second, _rate
         for pid, percent in load.targets_cpu_percent:
             yield f"pid {pid}", math.nan if percent is None else percent, _percent
 
@@ -157,12 +165,16 @@ class RunView:
         told = f"{value:>{_VALUE_WIDTH}}"
         if label == "errors" and self._errors:
             told = paint.bad(told)
-        elif label == "generator" and history.last >= _BUSY_PERCENT:
+        elif (label == "generator" and history.last >= _BUSY_PERCENT) or (
+            label == "processes" and history.last < history.highest
+        ):
             told = paint.doubtful(told)
         has_peak = columns >= _PEAK_FROM and label != "errors"
         room = columns - _LABEL_WIDTH - _VALUE_WIDTH - 4 - (_PEAK_WIDTH if has_peak else 0)
         line = f"{label:<{_LABEL_WIDTH}} {told}  {sparkline(history.values(), min(room, _MOST_SPARKLINE))}"
         peak = f"most {form(history.highest)}" if has_peak and not math.isnan(history.highest) else ""
+        if label == _SLOWEST and has_peak:
+            peak = f"process {self._slowest}"
         return f"{line}  {paint.aside(peak)}" if peak else line
 
 

@@ -105,14 +105,17 @@ def main(descriptor: int) -> None:
             learned=lambda sample: pipe.send(Learned(sample)),
             ready=lambda: pipe.send(Ready()),
         )
-        if not isinstance(request.target, CallTarget):
+        descriptor = orders.fileno()
+        if isinstance(request.target, CallTarget):
+            descriptor = _out_of_sight()
+        else:
             _collect_seldom()  # around a function of the user's the collector is left as it is: it is measured too
         run = run_here(
             request,
             SYSTEM_CLOCK,
             pipe,
             observation,
-            Orders(_out_of_sight(), SYSTEM_CLOCK),
+            Orders(descriptor, SYSTEM_CLOCK),
             on_slice=pipe.seen if request.live else None,
         )
     except PacelineError as error:

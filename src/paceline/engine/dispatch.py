@@ -36,7 +36,8 @@ def order_of(request: RunRequest, *, packed: bool = False) -> bytes:
     try:
         return pickle.dumps(request)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise MeasurementError(f"the target cannot be handed to another process: {error}") from error
+        where = "another machine" if packed else "a process of its own"
+        raise MeasurementError(f"the target cannot be handed to {where}: {error}") from error
 
 
 def request_of(order: bytes, folder: Path | None) -> RunRequest:

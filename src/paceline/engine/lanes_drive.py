@@ -7,20 +7,16 @@ from copy import copy
 from paceline.core.clock import Clock
 from paceline.core.units import NS_PER_S
 from paceline.engine.drive import Checkpoint, Drive, Load, nothing
+from paceline.engine.lately import lately
 from paceline.engine.request import LoadNow
 from paceline.records.error_log import ErrorGroup, ErrorLog
 from paceline.records.exchanges import ExchangeRecorder, Exchanges
-from paceline.records.histogram import Histogram
-from paceline.records.latency import Latency
 from paceline.records.load import LoadRecord
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Recorder
-from paceline.stats.summary import Moments
 from paceline.targets.lanes import Lane, Lanes, MarkingLanes
 
 _TICK_S = 0.1
-_MOST_NS = (1 << 63) - 1
-_NOW_NS = 1_000_000_000  # what is shown as now: the last second
 _FOLD_AT = 1_024  # attempts
 _SWEEP_S = 0.1  # of 10,000 connections it takes 0.3 ms
 _CPU_S = 1.0
@@ -298,19 +294,14 @@ def load_now(drive: Drive, now_s: float) -> LoadNow | None:
     if not isinstance(drive, LanesDrive):
         return None
     drive.take_down()
-    series = drive.recorder.series
-    width = max(_NOW_NS // series.interval_ns, 1)
     elapsed_s = now_s - drive.origin_s
-    last = int(elapsed_s * NS_PER_S) // series.interval_ns  # under way, not whole yet
-    recent = [piece for piece in series.slices[-width - 1 :] if last - width <= piece.position < last]
-    covered_s = min(width, last) * series.interval_ns / NS_PER_S
-    histogram = Histogram.merged(piece.histogram for piece in recent)
+    seen = lately(drive.recorder.series, elapsed_s * NS_PER_S)
     counts = drive.recorder.counts
     return LoadNow(
         elapsed_s=elapsed_s,
-        per_second=sum(piece.ok for piece in recent) / covered_s if covered_s else 0.0,
+        per_second=seen.per_second,
         errors=counts.errors + counts.timeouts,
         in_flight=drive.in_flight,
-        latency=Latency(Moments(histogram.count, minimum=0, maximum=_MOST_NS), histogram, None),
+        latency=seen.latency,
         cpu_percent=drive.cpu_percent_now,
     )

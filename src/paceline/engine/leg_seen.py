@@ -1,14 +1,15 @@
 """What is known of each leg of a load, and what came of all of them together."""
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 
 from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import Progress
+from paceline.engine.lately import lately, latency_of
 from paceline.engine.live import Seen
 from paceline.engine.places import LegChild
-from paceline.engine.request import LoadNow, Run
+from paceline.engine.request import LegsNow, LoadNow, Run
 from paceline.records.histogram import Histogram
-from paceline.records.latency import Latency
 from paceline.records.load import BeforeStart, LegRun, LoadRecord
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
@@ -144,18 +145,40 @@ def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
     return min(part, 1.0)
 
 
-def now_together(loads: list[LoadNow]) -> LoadNow | None:
-    """How the load as a whole is doing."""
-    if not loads:
+def now_together(legs: list[LegSeen]) -> LoadNow | None:
+    """How the load as a whole is doing; None where nobody knows yet."""
+    told = [(leg, now) for leg in legs if (now := _now(leg)) is not None]
+    if not told:
         return None
-    cpu = [each.cpu_percent for each in loads if each.cpu_percent is not None]
-    first = loads[0]
-    latency = Histogram.merged(each.latency.histogram for each in loads)
+    now = [each for leg, each in told if not leg.lost]  # what a lost one said last is not what it does now
+    cpu = [each.cpu_percent for each in now if each.cpu_percent is not None]
     return LoadNow(
-        elapsed_s=max(each.elapsed_s for each in loads),
-        per_second=sum(each.per_second for each in loads),
-        errors=sum(each.errors for each in loads),
-        in_flight=sum(each.in_flight for each in loads),
-        latency=Latency(replace(first.latency.moments, count=latency.count), latency, None),
+        elapsed_s=max(each.elapsed_s for _, each in told),
+        per_second=sum(each.per_second for each in now),
+        errors=sum(each.errors for _, each in told),
+        in_flight=sum(each.in_flight for each in now),
+        latency=latency_of(Histogram.merged(each.latency.histogram for each in now)),
         cpu_percent=max(cpu, default=None),
+        legs=_legs_now(legs, [(leg.leg.number + 1, each.per_second) for leg, each in told if not leg.lost]),
     )
+
+
+def _now(leg: LegSeen) -> LoadNow | None:
+    """How one is doing: as it says itself, or, of calls in loops of their own, as its newest slice has it."""
+    if leg.progress is not None and leg.progress.load is not None:
+        return leg.progress.load
+    record = leg.partial
+    if record is None:
+        return None
+    seen, counts = lately(record.series, record.elapsed_ns), record.counts
+    workers = leg.leg.share(record.definition.workers)
+    return LoadNow(
+        record.elapsed_ns / NS_PER_S, seen.per_second, counts.errors + counts.timeouts, workers, seen.latency
+    )
+
+
+def _legs_now(legs: list[LegSeen], rates: list[tuple[int, float]]) -> LegsNow:
+    lost = sum(bool(leg.lost) or (leg.is_over and leg.ended is None) for leg in legs)
+    slowest, per_second = min(rates, key=lambda each: each[1], default=(0, math.nan))
+    is_told = len(rates) > 1
+    return LegsNow(len(legs), len(legs) - lost, slowest if is_told else None, per_second if is_told else math.nan)

@@ -254,7 +254,7 @@ class Legs:
     def _show(self) -> None:
         every = [leg.progress for leg in self._legs if leg.progress is not None]
         share = sum(each.share for each in every) / len(self._legs)
-        load = self._observation.with_targets(now_together([each.load for each in every if each.load is not None]))
+        load = self._observation.with_targets(now_together(self._legs))
         self._observer.progress(self._request.name, share, sum(each.attempts for each in every), load)
 
     def _keep(self) -> None:

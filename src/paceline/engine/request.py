@@ -28,6 +28,23 @@ from paceline.workload.models import (
 
 
 @dataclass(frozen=True, slots=True)
+class LegsNow:
+    """How the processes that make a load together are doing.
+
+    Attributes:
+        of: how many there are.
+        alive: those that were not lost.
+        slowest: number of the one that makes the least now, from 1; None where there is but one, or nobody knows yet.
+        slowest_per_second: attempts of that one that ended ok in the last second or so.
+    """
+
+    of: int
+    alive: int
+    slowest: int | None = None
+    slowest_per_second: float = math.nan
+
+
+@dataclass(frozen=True, slots=True)
 class LoadNow:
     """How a load is doing.
 
@@ -39,6 +56,7 @@ class LoadNow:
         latency: of the last second or so.
         cpu_percent: of the generating thread in the last whole second; None before there was one.
         targets_cpu_percent: pid and CPU of each process that is observed besides, over the last second or so.
+        legs: of several processes; None where one makes it.
     """
 
     elapsed_s: float
@@ -48,6 +66,7 @@ class LoadNow:
     latency: Latency
     cpu_percent: float | None = None
     targets_cpu_percent: tuple[tuple[int, float | None], ...] = ()
+    legs: LegsNow | None = None
 
 
 class Observer(Protocol):

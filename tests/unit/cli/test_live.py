@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paceline.cli.colours import Paint
 from paceline.cli.live import Moment, RunView, bar_line, span_text
-from paceline.engine.request import LoadNow
+from paceline.engine.request import LegsNow, LoadNow
 from tests.fakes import MS, make_latency
 
 PLAIN = Paint(is_on=False)
@@ -45,6 +45,20 @@ def test_a_load_says_all_its_figures() -> None:
         "pid 4711          87 %   █  most 87 %",
     ]
     assert view.log_text() == "3 s of 10 s, 7 s left  10,234/s  p99 20 ms  errors 12"
+
+
+def test_processes_that_make_it_together_are_counted_and_the_slowest_is_named() -> None:
+    view = RunView("GET /")
+    view.add(Moment(2.0, 0.2, 9_000, load(2.0, legs=LegsNow(3, 3, 2, 900.0), targets_cpu_percent=())))
+    view.add(Moment(3.0, 0.3, 19_000, load(3.0, legs=LegsNow(3, 2, 1, 450.0), targets_cpu_percent=())))
+    assert view.lines(80, PLAIN)[-2:] == [
+        "processes       2 of 3  █▆  most 3 of 3",
+        "slowest          450/s  █▅  process 1",
+    ]
+    assert "\x1b" in view.lines(80, Paint(is_on=True))[-2]
+    alone = RunView("GET /")
+    alone.add(Moment(2.0, 0.2, 9_000, load(2.0, legs=LegsNow(1, 1), targets_cpu_percent=())))
+    assert alone.lines(80, PLAIN)[-1].startswith("processes       1 of 1")
 
 
 def test_fixed_work_says_how_much_is_left() -> None:
