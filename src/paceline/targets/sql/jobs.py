@@ -82,7 +82,13 @@ class Recipe:
 
     def job_of(self, number: int) -> Job:
         """A job that executes the statement ``number`` alone."""
-        one = replace(self, statements=(self.statements[number],), compiled=(self.compiled[number],))
+        text = self.compiled[number]
+        one = replace(
+            self,
+            statements=(self.statements[number],),
+            compiled=(text,),
+            parameters=_needed(self.parameters, text.names),
+        )
         kind = self.distinct.index(self.statements[number].shown)
         return tuple((kind, *step[1:]) for step in next(one.jobs()))
 
@@ -253,6 +259,14 @@ def _picker(text: Compiled, header: Sequence[str]) -> _Picker:
 
 def _mapping(wanted: Sequence[tuple[str, int]], values: _Values) -> dict[str, Any]:
     return {name: values[place] for name, place in wanted}
+
+
+def _needed(parameters: Parameters | None, names: Sequence[str]) -> Parameters | None:
+    """Of what all statements share, that which one of them has a place for."""
+    if isinstance(parameters, Mapping):
+        return {name: value for name, value in parameters.items() if name in names}
+    # A ? has its place in the list: what one statement does not need is at the end.
+    return parameters[: len(names)] if isinstance(parameters, Sequence) else parameters
 
 
 def _check(statement: SqlStatement, text: Compiled, own: set[str], shared: set[str]) -> None:

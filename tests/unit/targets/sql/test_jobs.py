@@ -67,6 +67,19 @@ def test_a_statement_twice_in_a_transaction_is_one_executed_twice() -> None:
     assert [(step[0], step[3]) for step in job] == [(0, 1), (1, 1), (0, 2)]
 
 
+def test_a_statement_alone_takes_what_it_needs_of_what_all_share() -> None:
+    texts = ("SELECT :a", "SELECT :b, :a", "SELECT :c", "SELECT 1")
+    made = recipe(*texts, parameters={"a": 1, "b": 2, "c": Sequential(5)})
+    assert [made.job_of(number) for number in range(4)] == [
+        ((0, "SELECT ?", (1,), 1),),
+        ((1, "SELECT ?, ?", (2, 1), 1),),
+        ((2, "SELECT ?", (1,), 1),),
+        ((3, "SELECT 1", None, 1),),
+    ]
+    by_place = recipe("SELECT ?", "SELECT ?, ?", parameters=[7, 8])
+    assert [by_place.job_of(number)[0][2] for number in range(2)] == [(7,), (7, 8)]
+
+
 def test_a_mix_follows_its_weights() -> None:
     made = recipe(SqlStatement("SELECT 1", weight=9), SqlStatement("SELECT 2"))
     drawn = Counter(job[0][0] for job in islice(made.jobs(), 10_000))
