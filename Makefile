@@ -53,6 +53,7 @@ quality: $(READY)  ## planted truth, simulated: false alarms, coverage, power of
 
 quality-real: $(READY)  ## the same with real duets and real queues on this machine, 40 minutes; the output is kept
 	$(BIN)/python -m tests.quality.real_duets $(ARGS) | tee tests/quality/results/real_duets.txt
+	$(BIN)/python -m tests.quality.moved_code | tee tests/quality/results/moved_code.txt
 	$(BIN)/python -m tests.quality.real_queues | tee tests/quality/results/real_queues.txt
 
 mutants: $(READY)  ## a seeded sample of mutants of stats, records and judge against their tests

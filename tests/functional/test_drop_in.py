@@ -230,8 +230,15 @@ def test_a_fixture_that_is_never_called_is_named(pytester: pytest.Pytester) -> N
 def test_hooks_of_a_conftest_are_called(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """
+        import pytest
         def pytest_benchmark_update_machine_info(config, machine_info):
             machine_info["rack"] = 7
+        @pytest.hookimpl(hookwrapper=True)
+        def pytest_benchmark_generate_json(config, benchmarks, include_data, machine_info, commit_info):
+            assert include_data
+            for each in benchmarks:
+                each.extra_info["rack"] = machine_info["rack"]
+            yield
         def pytest_benchmark_update_commit_info(config, commit_info):
             commit_info["message"] = "x"
         def pytest_benchmark_update_json(config, benchmarks, output_json):
@@ -244,6 +251,7 @@ def test_hooks_of_a_conftest_are_called(pytester: pytest.Pytester) -> None:
     outcome.stdout.fnmatch_lines(["* benchmark 'everything': 3 tests *"])
     written = content(pytester.path / "out.json")
     assert (written["machine_info"]["rack"], written["commit_info"]["message"], written["tests"]) == (7, "x", 3)
+    assert [each["extra_info"]["rack"] for each in written["benchmarks"]] == [7, 7, 7]
 
 
 def test_coroutine_tests(pytester: pytest.Pytester) -> None:

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,22 @@ def test_closures_and_what_is_written_of_them(tmp_path: Path) -> None:
     framework.run_benchmark("other", TestType.API_ENDPOINT, counting(10), iterations=5, warmup_iterations=0)
     both = framework.generate_report()
     assert both.index("Summary") < both.index("1 duet: 1 regressed")
+
+
+def test_memory_is_moved_by_as_much_in_all_processes_of_a_pair_and_by_another_amount_in_each_pair(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "log"
+
+    def tell() -> None:
+        kept = sum(map(len, sys.modules["worker"]._kept))
+        with log.open("a") as file:
+            file.write(f"{os.environ['PYTHONHASHSEED']} {kept}\n")
+
+    PerformanceTestFramework().run_duet("nothing", int, int, setup=tell, **QUICK)
+    told = Counter(log.read_text().splitlines())
+    assert list(told.values()) == [3] * 7
+    assert len({line.split()[1] for line in told}) == 7
 
 
 def test_coroutine_functions_run_on_one_loop() -> None:

@@ -167,6 +167,7 @@ class Worker:
         try:
             self._say(
                 core=core,
+                layout=int(layout["PYTHONHASHSEED"]),
                 folder=str(arm.folder),
                 checkout=str(arm.checkout) if arm.checkout else None,
                 copy=str(arm.copy) if arm.copy else None,

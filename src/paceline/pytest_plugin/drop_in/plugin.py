@@ -95,6 +95,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_benchmark_generate_json(
+    benchmarks: "list[Measured]",
+    include_data: bool,  # noqa: FBT001  # as pytest-benchmark has it
+    machine_info: dict[str, Any],
+    commit_info: dict[str, Any],
+) -> dict[str, Any]:
+    """What is written, unless a ``conftest.py`` knows better."""
+    from paceline.pytest_plugin.drop_in.document import document
+
+    return document(benchmarks, machine_info, commit_info, include_data=include_data)
+
+
 def _made(request: pytest.FixtureRequest) -> "BenchmarkFixture":
     from paceline.pytest_plugin.drop_in.fixture import BenchmarkFixture
 

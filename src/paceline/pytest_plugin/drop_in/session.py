@@ -144,7 +144,7 @@ class BenchmarkSession:
         return info
 
     def _save(self) -> None:
-        from paceline.pytest_plugin.drop_in.document import autosave_name, commit_info, document, encoded
+        from paceline.pytest_plugin.drop_in.document import autosave_name, commit_info, encoded
         from paceline.store.files import write_atomically
 
         hook, options = self._config.hook, self.options
@@ -154,7 +154,13 @@ class BenchmarkSession:
         machine = self._machine_info()
 
         def data(*, include_data: bool) -> bytes:
-            content = document(self.benchmarks, machine, commit, include_data=include_data)
+            content = hook.pytest_benchmark_generate_json(
+                config=self._config,
+                benchmarks=self.benchmarks,
+                include_data=include_data,
+                machine_info=machine,
+                commit_info=commit,
+            )
             hook.pytest_benchmark_update_json(config=self._config, benchmarks=self.benchmarks, output_json=content)
             return encoded(content)
 
