@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 LOCUST := .venv-locust/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: demo test check bench bench-http bench-targets bench-verdict mutants quality quality-real assets clean
+.PHONY: demo test check bench bench-http bench-targets bench-verdict mutants quality quality-real assets pictures clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
@@ -79,6 +79,9 @@ $(PEERS):
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check pytest-benchmark pyperf asv
 	@touch $(PEERS)
+
+pictures: $(READY)  ## docs/images anew, from real runs (needs Chromium and a quiet machine); ARGS=outage: some
+	$(BIN)/python -m tests.pictures $(ARGS)
 
 assets:  ## the charting library that HTML reports carry: fetched anew, its hash checked (needs npm)
 	.ci/uplot

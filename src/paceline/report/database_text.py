@@ -87,14 +87,16 @@ def _statements(database: DatabaseRecord, elapsed_ns: int) -> Iterator[str]:
     for each in most_first[:_MOST_STATEMENTS]:
         figures = (format_ms(each.latency.quantile_ns(q) / NS_PER_MS) for q in (0.5, 0.95, 0.99))
         made, rows = each.executions + each.errors, each.rows or each.affected
+        # Who only watches an engine sees no rows: nothing was fetched before its eyes.
+        counted_rows = bool(each.executions and (rows or each.fetching.moments.maximum))
         if len(most_first) > 1:  # the only one is the test's name, or stands beside its plan
             yield f"{'':<{LABEL_WIDTH}}  {squeezed(each.name, WIDTH - LABEL_WIDTH - 2)}"
         yield _row(
             "",
             _short(made),
             *(figures if each.executions else ("–", "–", "–")),
-            _short(rows / each.executions) if each.executions else "–",
-            _short(rows * NS_PER_S / elapsed_ns) if elapsed_ns else "–",
+            _short(rows / each.executions) if counted_rows else "–",
+            _short(rows * NS_PER_S / elapsed_ns) if counted_rows and elapsed_ns else "–",
             share_text(each.errors / made) if made else "–",
         )
     if len(most_first) > _MOST_STATEMENTS:

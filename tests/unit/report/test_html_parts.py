@@ -1,6 +1,7 @@
 """What the page is made of: samples drawn true, axes that hold what is on them, sentences that say what broke."""
 
 import math
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,21 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paceline.core.findings import Finding
 from paceline.judge.change import Change, Verdict
 from paceline.judge.result import TestResult, judge
 from paceline.judge.scalability import scalabilities
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.baseline import BaselineSession
+from paceline.records.error_log import ErrorGroup
 from paceline.records.histogram import Histogram
 from paceline.records.load import LegRun, LoadRecord
 from paceline.records.quantities import MEDIAN, THROUGHPUT
 from paceline.records.recorder import Counts
-from paceline.records.run_record import RunRecord
+from paceline.records.resources import Gauge
+from paceline.records.run_record import Definition, RunRecord
 from paceline.report.document import document_of
 from paceline.report.html.charts import charts_of, plain_charts
 from paceline.report.html.detail import details_for
 from paceline.report.html.legs import legs_table
-from paceline.report.html.overview import overview
+from paceline.report.html.overview import Overview, overview
 from paceline.report.html.page import render_html
 from paceline.report.html.picture import Forest, Scale
 from paceline.report.html.sampling import bars, percentile_curve, slices
@@ -183,8 +187,61 @@ class TestOverview:
         result = judge(make_record((90 * MS,) * 200), PerformanceThreshold(max_p95_ms=100, max_p99_ms=200))
         document = document_of([result], cases.MACHINE, cases.TIMESTAMP)
         shown = overview(document, {id(result): "t"}, ())
-        assert shown.slow.text == " comes nearest to a limit: p95 latency at 90 % of what is allowed"
+        assert (shown.slow.before, shown.slow.text) == ("", " comes nearest to its limit: p95 latency is 90 % of it.")
         assert "nothing was compared" in shown.since.text
+        roomy = _shown(judge(make_record((MS,) * 200), PerformanceThreshold(max_p95_ms=100)))
+        assert roomy.slow.before == "No limit on speed was broken. "
+
+    def test_an_outage_says_since_when_and_where_to_look(self) -> None:
+        record = make_record((MS,) * 200, errors_counted=20, errors=(ErrorGroup("status", "HTTP 503", 20, ""),))
+        result = judge(record, PerformanceThreshold(max_error_rate=0.01))
+        shown = _shown(replace(result, findings=(*result.findings, _finding("outage", serious=True))))
+        assert shown.since.text == ": outage was seen."
+        assert shown.advice.text == ": mend its errors first; most are status: HTTP 503. Mend outage."
+        assert shown.slow.before == ""
+
+    @pytest.mark.parametrize(
+        ("findings", "advised"),
+        [
+            ((("host-busy", False), ("repeated-statement", False)), "Mend repeated-statement."),
+            ((("generator-saturated", True), ("repeated-statement", False)), "Mend generator-saturated."),
+            ((("generator-saturated", True), ("no-hits", True)), "Mend no-hits."),
+            ((("few-samples", False), ("host-busy", False)), "Mend host-busy."),
+        ],
+    )
+    def test_what_mends_the_target_is_advised_before_what_mends_the_measurement(
+        self, findings: tuple[tuple[str, bool], ...], advised: str
+    ) -> None:
+        result = judge(make_record((MS,) * 200), PerformanceThreshold(max_p95_ms=0.1))
+        made = tuple(_finding(code, serious=serious) for code, serious in findings)
+        assert _shown(replace(result, findings=made)).advice.text == f": {advised}"
+
+    @pytest.mark.parametrize(
+        ("percent", "workers", "advised"),
+        [
+            (97.0, 1, "it computes rather than waits (CPU 97 %)"),
+            (12.0, 1, "it waits rather than computes (CPU 12 %)"),
+            (60.0, 1, "Mend few-samples."),
+            (97.0, 2, "Mend few-samples."),
+        ],
+    )
+    def test_without_a_finding_about_it_its_cpu_says_what_it_does(
+        self, percent: float, workers: int, advised: str
+    ) -> None:
+        record = make_record((MS,) * 200, definition=Definition(iterations=200, workers=workers))
+        process = replace(record.usage.process, cpu_percent=Gauge(percent, percent, percent))
+        record = replace(record, usage=replace(record.usage, process=process, targets=()))
+        result = judge(record, PerformanceThreshold(max_p95_ms=0.1))
+        shown = _shown(replace(result, findings=(_finding("few-samples", serious=False),)))
+        assert shown.advice.text.startswith(f": {advised}")
+
+
+def _shown(result: TestResult) -> Overview:
+    return overview(document_of([result], cases.MACHINE, cases.TIMESTAMP), {id(result): "t"}, ())
+
+
+def _finding(code: str, *, serious: bool) -> Finding:
+    return Finding(code, f"{code} was seen.", "It matters.", f"Mend {code}.", serious)
 
 
 def _tiles(result: TestResult) -> list[Tile]:
@@ -198,6 +255,7 @@ class TestTiles:
         assert made["p95 latency"].broken
         assert made["p95 latency"].interval.startswith("95 %: ")
         assert "p50 latency" not in made
+        assert re.fullmatch(r"95 %: [\d.]+ to [\d.]+ ms", made["median latency"].interval)  # a unit said once
 
     def test_a_limit_without_a_figure_of_its_own_gets_one(self) -> None:
         result = judge(make_record((MS,) * 200), PerformanceThreshold(expressions=("max<5",)))

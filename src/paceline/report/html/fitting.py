@@ -10,6 +10,8 @@ from paceline.report.html.view import TestRow, test_view
 
 HOLE = safe("<!--tests-->")  # text of users holds no "<" once it is markup
 _OPEN_AT_MOST = 3  # tests: of so few all are shown at once
+_IN_A_LOT = '<div class="lot">\n%s</div>\n'
+_LOT = 20  # tests that are laid out together; those that are far from what is seen cost nothing (decision 048)
 
 
 def filled(frame: str, tests: Sequence[tuple[TestResult, TestRow]], counted: int) -> str:
@@ -24,7 +26,9 @@ def filled(frame: str, tests: Sequence[tuple[TestResult, TestRow]], counted: int
     if not hole:
         return frame
     room = MOST_BYTES + MOST_BYTES_EACH * counted - len(frame.encode())
-    return "".join([above, *_sections(tests, room), below])
+    sections = _sections(tests, room - (len(_IN_A_LOT) - 2) * -(-len(tests) // _LOT))
+    lots = (_IN_A_LOT % "".join(sections[at : at + _LOT]) for at in range(0, len(sections), _LOT))
+    return "".join([above, *lots, below])
 
 
 def _sections(tests: Sequence[tuple[TestResult, TestRow]], room: int) -> list[str]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from paceline.core.units import counted, format_ms
+from paceline.core.units import counted, format_ms, format_percent
 from paceline.judge.change import Verdict
 from paceline.judge.result import TestResult, TestStatus
 from paceline.judge.thresholds import Violation
@@ -22,15 +22,32 @@ _NEAR = 0.8  # of a limit
 _TWICE = 2
 _UNKNOWN = (math.inf, False)  # how far beyond a limit, and whether that is a lower one
 _SPEED = {"ms", "per second"}  # units of limits that are broken by being slow
+# Findings that say when in a run it began, the plainest first.
+_BEGAN = ("outage", "error-onset", "cpu-saturation", "recovery", "latency-creep")
+# Findings about what was measured rather than about the measurement: what they advise mends it.
+_OF_THE_TARGET = frozenset(
+    {
+        *_BEGAN, "queueing", "leak", "repeated-statement", "full-scan", "large-result", "waited-for-connection",
+        "connections-lost", "server-closes-connections", "evictions", "cache-stampede", "no-hits", "cache-restarted",
+    }
+)  # fmt: skip
+_COMPUTES, _WAITS = 80.0, 40.0  # percent of a core: from and up to which that is what a single caller's time is
 
 
 @dataclass(frozen=True)
 class Named:
-    """A sentence about a test: ``text`` goes on right after its name; both are empty where it is about none."""
+    """A sentence about a test: ``text`` goes on right after its name, which is empty where it is about none.
+
+    Attributes:
+        name, anchor: of the test.
+        text: the rest of the sentence, or all of it.
+        before: what is said before the name.
+    """
 
     name: str
     anchor: str
     text: str
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,7 +107,7 @@ def overview(document: Document, anchor_of: Mapping[int, str], trends: Sequence[
         offenders=tuple(_offender(result, anchor_of[id(result)]) for result in bad[:_MOST_OFFENDERS]),
         untold=max(len(bad) - _MOST_OFFENDERS, 0),
         slow=_slow(document, bad, anchor_of),
-        since=_since(document, anchor_of, trends),
+        since=_since(document, bad, anchor_of, trends),
         advice=_advice(document, bad, anchor_of),
     )
 
@@ -188,19 +205,21 @@ def _slow(document: Document, bad: Sequence[TestResult], anchor_of: Mapping[int,
     ]
     if near:
         share, result, limit = max(near, key=lambda each: each[0])
-        text = f" comes nearest to a limit: {limit.metric.label} at {share:.0%} of what is allowed".replace("%", " %")
-        lead = "" if share >= _NEAR else "; there is room"
-        return Named(_name(result), anchor_of[id(result)], text + lead)
+        text = f" comes nearest to its limit: {limit.metric.label} is {format_percent(share, 0)} of it"
+        before = "" if share >= _NEAR else "No limit on speed was broken. "
+        return Named(_name(result), anchor_of[id(result)], f"{text}.", before)
     known = [result for result in document.results if not math.isnan(result.metrics.median_time_ms)]
     if not known:
         return Named("", "", "Nothing was ok, so there is no latency to speak of.")
     slowest = max(known, key=lambda result: result.metrics.median_time_ms)
     longest = format_ms(slowest.metrics.median_time_ms)
-    text = f" takes longest, {longest} in the median. No limits were set, so none was broken"
+    text = f" takes longest, {longest} in the median. No limit on speed was set, so none was broken."
     return Named(_name(slowest), anchor_of[id(slowest)], text)
 
 
-def _since(document: Document, anchor_of: Mapping[int, str], trends: Sequence[HistoryTrend]) -> Named:
+def _since(
+    document: Document, bad: Sequence[TestResult], anchor_of: Mapping[int, str], trends: Sequence[HistoryTrend]
+) -> Named:
     by_name = {result.metrics.test_name: anchor_of[id(result)] for result in document.results}
     worse = [(trend, change) for trend in trends for change in trend.changes[-1:] if change.worse]
     if worse:
@@ -216,6 +235,12 @@ def _since(document: Document, anchor_of: Mapping[int, str], trends: Sequence[Hi
         how = f": {changes[0].quantity.label} {amount(changes[0])}" if changes else ""
         evidence = counted(result.comparison.sessions, "stored session")
         return Named(_name(result), anchor_of[id(result)], f" is slower than {evidence} before{how}")
+    began = [
+        (_BEGAN.index(each.code), result, each) for result in bad for each in result.findings if each.code in _BEGAN
+    ]
+    if began:
+        _, result, finding = min(began, key=lambda each: each[0])
+        return Named(_name(result), anchor_of[id(result)], f": {shortened(finding.seen, _TEXT_WIDTH)}")
     if trends:
         return Named("", "", f"The history of {counted(len(trends), 'test')} shows no change for the worse at the end.")
     if document.compared:
@@ -244,15 +269,38 @@ def _advice(document: Document, bad: Sequence[TestResult], anchor_of: Mapping[in
 
 def _advice_on(result: TestResult) -> str:
     worst = broken_first(result.broken_limits, _shares(result))
+    # What cannot be trusted comes first, then what can be mended.
+    findings = sorted(result.findings, key=lambda each: (not each.serious, each.code not in _OF_THE_TARGET))
     if result.metrics.errors and (not result.record.counts.ok or (worst and worst[0].unit == "share")):
         group = result.metrics.errors[0]
         kind = squeezed(f"{group.kind}: {group.message}" if group.message else group.kind, _NAME_WIDTH)
-        return f"mend its errors first; most are {kind}"
+        away = next((f". {each.advice}" for each in findings if each.code == "outage"), "")
+        return f"mend its errors first; most are {kind}{away}"
     if not result.record.counts.attempts:
         return "find out why no attempt ended"
-    if result.findings:
-        return min(result.findings, key=lambda finding: not finding.serious).advice
+    weighty = [each for each in findings if each.serious or each.code in {*_OF_THE_TARGET, "host-busy"}]
+    if weighty:
+        return weighty[0].advice
+    if spent := _where_time_goes(result):
+        return spent
+    if findings:
+        return findings[0].advice
     return "see which of CPU, memory, disk and collections moves when its latency does: its time axis lines them up"
+
+
+def _where_time_goes(result: TestResult) -> str:
+    """What one caller in this process did with its time; empty where that cannot be told."""
+    record = result.record
+    cpu = record.usage.process.cpu_percent
+    if cpu is None or record.load is not None or record.usage.targets or record.definition.workers != 1:
+        return ""
+    if cpu.mean >= _COMPUTES:
+        return (
+            f"it computes rather than waits (CPU {cpu.mean:.0f} %): a profiler such as py-spy or cProfile shows where"
+        )
+    if cpu.mean <= _WAITS:
+        return f"it waits rather than computes (CPU {cpu.mean:.0f} %): look at what it calls, sleeps on or is locked by"
+    return ""
 
 
 def _name(result: TestResult) -> str:

@@ -68,13 +68,15 @@ def _statements(database: DatabaseRecord, elapsed_ns: int) -> Table:
     rows = []
     for each in most_first[:_MOST_ROWS]:
         made, touched = each.executions + each.errors, each.rows or each.affected
+        # Who only watches an engine sees no rows: nothing was fetched before its eyes.
+        counted_rows = bool(each.executions and (touched or each.fetching.moments.maximum))
         rows.append(
             (
                 squeezed(each.name, _NAME_WIDTH),
                 format_count(made),
                 *_times(each.latency),
-                format_count(touched / each.executions) if each.executions else "–",
-                format_count(touched * NS_PER_S / elapsed_ns) if elapsed_ns else "–",
+                format_count(touched / each.executions) if counted_rows else "–",
+                format_count(touched * NS_PER_S / elapsed_ns) if counted_rows and elapsed_ns else "–",
                 share_text(each.errors / made) if made else "–",
             )
         )

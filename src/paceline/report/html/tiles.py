@@ -123,7 +123,10 @@ def _interval(record: RunRecord, q: float) -> str:
         return ""
     per_ms = NS_PER_MS * record.definition.calls_per_sample
     low, high = (format_ms(latency.quantile_ns(share) / per_ms) for share in shares)
-    return f"95 %: {low}" if low == high else f"95 %: {low} to {high}"
+    if low == high:
+        return f"95 %: {low}"
+    number, _, unit = low.rpartition(" ")
+    return f"95 %: {number if high.endswith(f' {unit}') else low} to {high}"
 
 
 def _resources(record: RunRecord) -> Iterator[tuple[str, str, str]]:

@@ -42,11 +42,12 @@ const padded = (share, floor) => (u, low, high) => { if (low == null) return [0,
 const logs = (values) => values.map((value) => value > 0 ? Math.log10(value) : null);
 const shape = (name, index, more) => ({ label: name, stroke: () => ink(LINES[index % 5]), width: 1.6, dash: index > 2 ? [6, 3] : undefined, points: { size: 5 }, ...more });
 
-// Words in a plot stand on a halo, each below the last where they would touch.
+// Words in a plot stand on a halo, each below the last where they would touch; `x` may depend on how wide they are.
 const word = (u, text, x, y, colour, used) => {
   const ratio = devicePixelRatio, { ctx, bbox } = u;
   ctx.font = 11 * ratio + "px system-ui, sans-serif"; ctx.textAlign = "left"; ctx.textBaseline = "middle"; ctx.setLineDash([]);
   const wide = ctx.measureText(text).width;
+  if (typeof x === "function") x = x(wide);
   if (x + wide > bbox.left + bbox.width) x = Math.max(bbox.left + bbox.width - wide - 2 * ratio, bbox.left);
   y = Math.max(y, bbox.top + 7 * ratio);
   while (used.some(([left, right, at]) => Math.abs(at - y) < 13 * ratio && left < x + wide && x < right)) y += 13 * ratio;
@@ -56,15 +57,16 @@ const word = (u, text, x, y, colour, used) => {
 };
 // Limits as lines across, each with its words; the highest first.
 const limitLines = (u, limits, endOf, told) => {
-  const ratio = devicePixelRatio, { left, top, width, height } = u.bbox, used = [];
+  const ratio = devicePixelRatio, { left, top, width, height } = u.bbox, used = [], words = [];
   u.ctx.save();
   for (const limit of [...limits].sort((a, b) => b.ms - a.ms)) {
     const y = u.valToPos(Math.log10(limit.ms), "y", true), colour = limitInk(limit);
     if (y < top || y > top + height) continue;
     u.ctx.strokeStyle = colour; u.ctx.lineWidth = 1.5 * ratio; u.ctx.setLineDash([5 * ratio, 3 * ratio]);
     u.ctx.beginPath(); u.ctx.moveTo(left, y); u.ctx.lineTo(Math.min(endOf(limit), left + width), y); u.ctx.stroke();
-    word(u, told(limit), left + 4 * ratio, y - 8 * ratio, colour, used);
+    words.push([told(limit), left + 4 * ratio, y - 8 * ratio, colour]);
   }
+  for (const each of words) word(u, ...each, used);
   u.ctx.restore();
 };
 const limitsOf = (test) => (test.limits || []).filter((each) => each.percentile > 0 && each.percentile < 100 && each.ms > 0);
@@ -84,7 +86,11 @@ const draw = {
         const ratio = devicePixelRatio, { top, height } = u.bbox, used = [], places = marks.map(([, ms]) => u.valToPos(Math.log10(ms), "x", true));
         u.ctx.save(); u.ctx.lineWidth = ratio; u.ctx.strokeStyle = ink("--ink");
         for (const at of places) { u.ctx.beginPath(); u.ctx.moveTo(at, top); u.ctx.lineTo(at, top + height); u.ctx.stroke(); }
-        marks.forEach(([name, ms], n) => word(u, name + " " + inMs(ms), places[n] + 4 * ratio, top + (7 + 13 * n) * ratio, ink("--ink"), used));
+        // To the right of its line, unless it would run into the next one and there is room to the left.
+        marks.forEach(([name, ms], n) => word(u, name + " " + inMs(ms), (wide) => {
+          const isTight = places[n] + wide + 6 * ratio > (places[n + 1] ?? Infinity), left = places[n] - wide - 4 * ratio;
+          return isTight && left > (places[n - 1] ?? u.bbox.left) + 4 * ratio ? left : places[n] + 4 * ratio;
+        }, top + (7 + 13 * n) * ratio, ink("--ink"), used));
         u.ctx.restore();
       }] },
     }, [x, counts]];
@@ -151,7 +157,11 @@ const panel = (test, time, n, last, key) => {
   return [{
     height: (isLatency ? 156 : 88) + (last ? 22 : 0), padding: [8, 18, last ? 0 : 7, 0],
     cursor: { sync: { key }, drag: { x: true, y: false } },
-    scales: { x: { time: false, range: (u, low, high) => low == null || low === x[0] && high === x[x.length - 1] ? [0, end] : [low, high] }, y: { range: isLatency ? (u, low, high) => padded(.1)(u, low, limits.reduce((most, limit) => Math.log10(limit.ms) - high < 1 ? Math.max(most, Math.log10(limit.ms)) : most, high)) : (u, low, high) => title === "Memory" ? [low - (high - low) * .2 - .5, high + (high - low) * .2 + .5] : [0, high * 1.12 || 1] } },
+    scales: { x: { time: false, range: (u, low, high) => low == null || low === x[0] && high === x[x.length - 1] ? [0, end] : [low, high] }, y: { range: isLatency ? (u, low, high) => {
+      // A limit that is not far away is within the picture, and so are its words above it.
+      const most = limits.reduce((most, limit) => Math.log10(limit.ms) - high < 1 ? Math.max(most, Math.log10(limit.ms)) : most, high), [bottom, top] = padded(.1)(u, low, most);
+      return [bottom, most > high ? top + (top - bottom) * .1 : top];
+    } : (u, low, high) => title === "Memory" ? [low - (high - low) * .2 - .5, high + (high - low) * .2 + .5] : [0, high * 1.12 || 1] } },
     axes: [axis({ size: last ? 26 : 0, values: (u, marks) => marks.map((at) => last ? significant(at) + " s" : "") }), (isLatency ? logAxis : axis)({ size: 62, space: 24, ...(isLatency ? {} : { values: (u, marks) => marks.map((value) => inUnit(value, unit)) }) })],
     series: [{ label: "at", value: (u, at) => at == null ? "–" : significant(at) + " s" }, ...names.map((name, index) => shape(name, index, {
       ...(colour ? { stroke: () => ink(colour), fill: () => ink(colour) } : bars ? { fill: () => ink("--c1") } : {}), ...(bars ? { paths: uPlot.paths.bars({ size: [.7, 40] }), width: 0, points: { show: false } } : { width: index ? 1.4 : 1.8, points: { show: false }, spanGaps: title !== "Latency" && title !== "Throughput" }),
@@ -162,7 +172,10 @@ const panel = (test, time, n, last, key) => {
 };
 
 const charts = new Map();
+// A legend has figures under the cursor only; else it is a key.
+const underCursor = ({ value, ...line }) => value ? { ...line, value: (u, figure, index, at) => at == null ? "" : value(u, figure) } : line;
 const put = (figure, options, values, height, width = figure.clientWidth) => {
+  options.series = options.series.map(underCursor);
   const place = figure.appendChild(make("div"));
   const plot = new uPlot({ width: Math.max(width, 220), height, cursor: { drag: { x: false, y: false } }, padding: [8, 22, 0, 0], ...options }, values, place);
   plot.ctx.canvas.setAttribute("role", "img");
@@ -199,22 +212,26 @@ const gone = (figure) => {
 // One at a time, when nothing else is to be done, and none that has been scrolled past: a wheel turned fast is followed at once.
 const waiting = new Set(), later = window.requestIdleCallback || ((work) => setTimeout(work, 1));
 const work = () => { const [figure] = waiting; if (!figure) return; waiting.delete(figure); drawn(figure); if (waiting.size) later(work); };
-const near = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) { if (!isIntersecting) waiting.delete(target); else if (waiting.add(target).size === 1) later(work); } }, { rootMargin: "300px" });
-const far = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) if (!isIntersecting) gone(target); }, { rootMargin: "4000px" });
-// Of closed tests nothing is looked at, so nothing is watched: each figure that is costs time in every frame.
-const watch = (test) => { if (test.open && !test.dataset.watched) { test.dataset.watched = ""; all("figure.chart", test).forEach((figure) => { near.observe(figure); far.observe(figure); }); } };
+const figuresOf = (place) => place.matches("figure") ? [place] : all("figure.chart", place);
+const near = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) for (const figure of figuresOf(target)) { if (!isIntersecting) waiting.delete(figure); else if (waiting.add(figure).size === 1) later(work); } }, { rootMargin: "300px" });
+const far = new IntersectionObserver((entries) => { for (const { isIntersecting, target } of entries) if (!isIntersecting) figuresOf(target).forEach(gone); }, { rootMargin: "4000px" });
+// Of closed tests nothing is looked at, so nothing is watched, and of open ones only the whole: each place that is costs time in every frame.
+const watch = (test) => { const body = one(":scope > .body", test); if (!test.open || "watched" in test.dataset || !one("figure.chart", body)) return; test.dataset.watched = ""; near.observe(body); far.observe(body); };
 all("section > figure.chart, section > .grid2 > figure.chart").forEach((figure) => near.observe(figure));
 all("details.test[open]").forEach(watch);
+// Many that are open are laid out a lot at a time; of closed ones that would cost more than it saves (decision 048).
+const testByTest = one("#details"), opened = new Set(all("details.test[open]")), MANY = 40;
+const lots = (count) => { if (testByTest) testByTest.classList.toggle("many", count > MANY); };
 const redraw = () => charts.forEach((plots) => plots.forEach((plot) => {
   plot.redraw(false, true);
   all(".u-series", plot.root).forEach((line, n) => { const marker = one(".u-marker", line); if (n && marker) marker.style.borderColor = marker.style.background = plot.series[n].stroke(plot, n); });
 }));
 
 // Colours: the reader's system, unless the reader says otherwise.
-const THEMES = { auto: "◐ Auto", light: "○ Light", dark: "● Dark" }, WORDS = { auto: "automatic", light: "light", dark: "dark" };
+const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
 const keep = (value) => { try { if (value === undefined) return localStorage.getItem("paceline-theme"); localStorage.setItem("paceline-theme", value); } catch { /* a browser that keeps nothing for files */ } };
 const theme = one("#theme");
-const setTheme = (name) => { if (name === "auto") delete root.dataset.theme; else root.dataset.theme = name; theme.textContent = THEMES[name]; theme.dataset.now = name; theme.setAttribute("aria-label", "Colours: " + WORDS[name]); redraw(); };
+const setTheme = (name) => { if (name === "auto") delete root.dataset.theme; else root.dataset.theme = name; theme.textContent = THEMES[name]; theme.dataset.now = name; theme.setAttribute("aria-label", "Colours: " + THEMES[name]); redraw(); };
 setTheme(keep() in THEMES ? keep() : "auto");
 theme.addEventListener("click", () => { const names = Object.keys(THEMES), next = names[(names.indexOf(theme.dataset.now) + 1) % 3]; keep(next); setTheme(next); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
@@ -237,7 +254,7 @@ openAnchor();
 // The table behind a time axis has all of its intervals once it is opened; in the file it has some, or none where there are many tests.
 const numeral = (value) => value == null ? "–" : Number(value.toPrecision(3)).toLocaleString("en-GB");
 document.addEventListener("toggle", ({ target }) => {
-  if (target.matches(".test")) watch(target);
+  if (target.matches(".test")) { watch(target); if (target.open) opened.add(target); else opened.delete(target); lots(opened.size); }
   if (!target.open || target.dataset.table !== "time" || "filled" in target.dataset) return;
   target.dataset.filled = "";
   const { interval_s: each, intervals, panels } = data(target.closest("details.test")).time, made = make("table", undefined, "data"), place = make("div", undefined, "scroll");
@@ -250,16 +267,12 @@ document.addEventListener("toggle", ({ target }) => {
   [...target.children].slice(1).forEach((old) => old.remove()); target.append(place);
 }, true);
 const openAll = one("#open-all");
-// Of a thousand that are open each frame of scrolling takes a tenth of a second.
-const MOST_OPEN = 100, tellOpenAll = () => { openAll.textContent = all("details.test:not([hidden])").length > MOST_OPEN ? "Open the first " + MOST_OPEN : "Open all"; };
-if (openAll) {
-  tellOpenAll();
-  openAll.addEventListener("click", () => {
-    const shown = all("details.test:not([hidden])").slice(0, MOST_OPEN), open = shown.some((each) => !each.open);
-    (open ? shown : all("details.test")).forEach((each) => { each.open = open; });
-    if (open) openAll.textContent = "Close all"; else tellOpenAll();
-  });
-}
+if (openAll) openAll.addEventListener("click", () => {
+  const shown = all("details.test:not([hidden])"), open = shown.some((each) => !each.open);
+  if (open) lots(shown.length);
+  (open ? shown : all("details.test")).forEach((each) => { each.open = open; });
+  openAll.textContent = open ? "Close all" : "Open all";
+});
 
 // Filter, search, sort.
 const table = one("#all");
@@ -272,7 +285,6 @@ if (table) {
     const wanted = new Set(filters.filter((each) => each.getAttribute("aria-pressed") === "true").map((each) => each.dataset.status)), words = search.value.toLowerCase();
     let count = 0;
     for (const row of rows) { const fits = wanted.has(row.dataset.status) && names.get(row).includes(words); row.hidden = !fits; details.get(row).hidden = !fits; count += fits; }
-    if (openAll && openAll.textContent !== "Close all") tellOpenAll();
     shown.textContent = count === rows.length ? "" : count + " of " + rows.length + " tests are shown.";
   };
   one("#filters").addEventListener("submit", (event) => event.preventDefault());
