@@ -5,7 +5,7 @@ import pytest
 
 from paceline.judge import capacity_lines
 from paceline.records.capacity import Reading
-from tests.quality.capacity import CASES, COVERED, M_D_1, beyond_m_d_1, told
+from tests.quality.capacity import CASES, COVERED, M_D_1, WANDERING, beyond_m_d_1, told, told_of_wandering
 from tests.virtual_capacity import queue
 
 FAST = CASES[1]  # M/M/1, p95, 80 % busy
@@ -48,3 +48,17 @@ def test_the_queue_of_constant_services_is_the_one_of_theory(rng: np.random.Gene
     took_ms = 1e3 * queue(M_D_1, rng)(800.0, 400_000)
     for limit_ms in (2.0, 5.0, 8.0):
         assert np.mean(took_ms > limit_ms) == pytest.approx(beyond_m_d_1(800.0, 1.0, limit_ms), rel=0.1)
+
+
+def test_edges_on_machines_that_are_not_steady_have_intervals_that_hold_them(rng: np.random.Generator) -> None:
+    seen = told_of_wandering(WANDERING[1], rng, 12)
+    assert len(seen.errors) >= 10
+    assert seen.covered >= len(seen.errors) - 1
+
+
+def test_lines_through_two_levels_would_not_hold_them(
+    rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity_lines, "_fault", lambda line, *_: line.fault)
+    seen = told_of_wandering(WANDERING[1], rng, 12)
+    assert seen.covered < COVERED[0] * len(seen.errors)

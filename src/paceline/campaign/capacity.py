@@ -46,7 +46,7 @@ _WINDOW_BEYOND, _WINDOW_LEAST = 100.0, 5_000.0
 # A line that falls b times as fast as the load grows is that of a queue at the utilisation b / (1 + b). Its long waits
 # come in clusters: once above a high level, an M/M/1 queue stays there for some b**2 arrivals (an overshoot of
 # 1 / (mu - lambda), worked off at 1 - rho). So many clusters make a percentile, and so many arrivals a cluster.
-_CLUSTERS, _MOST_STEEPNESS = 6.0, 12.0
+_CLUSTERS, _MOST_STEEPNESS = 6.0, 20.0
 _SHORTEST_LOCATING_S, _SHORTEST_S = 1.0, 2.0
 _LOCATING_SHARE = 1 / 60  # of the budget, at most, for one probe
 _SCOUT_SIZE = 0.3  # of a round's probes: the first one finds the window's place and width
@@ -203,6 +203,8 @@ class _Search:
                 if found is not None and found.interval is None:
                     self._measure_edge(found)  # of which shorter probes say something, too
                 raise _Over(Ending.BUDGET)
+            if found is not None and self._is_jump(found) and length_s > self._possible_s(_EDGE_SHARE):
+                self._measure_edge(found)  # a line that may well be none is not worth most of the time
             self._round(centre, steepness, length_s)
             found = next(iter(crossings_of(self._record(Ending.BUDGET))), None)
             if found is not None and self._is_edge(found, number):
@@ -218,6 +220,10 @@ class _Search:
             # The window may have to move after the first full round; from then on more is only learnt from longer ones.
             size = 2 * size if size > 1 or (size == 1 and is_centred) else 1.0 if size < 1 else _AGAIN
         raise _Over(Ending.UNSTEADY)
+
+    @staticmethod
+    def _is_jump(found: LimitCrossing) -> bool:
+        return found.line is not None and found.line.fault is Fault.JUMP
 
     @staticmethod
     def _is_edge(found: LimitCrossing, number: int) -> bool:

@@ -105,7 +105,7 @@ def _scatter(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
         seen=f"No interval can be given: {first.line.fault.value} ({counted(first.line.points, 'probe')}).",
         why="What is left is the highest load that held and the lowest that did not; noise alone puts them on the "
         "wrong side of the limit in most searches.",
-        advice="More time (--budget) makes probes longer; where that does not help, a quieter machine.",
+        advice="More time (--budget) makes for more and longer probes; where that does not help, a quieter machine.",
         serious=True,
     )
 
@@ -150,8 +150,8 @@ def _no_line(record: CapacityRecord, crossings: Sequence[LimitCrossing]) -> Iter
     yield Finding(
         code="bracket-only",
         seen=f"{first.limit.source} breaks first, which is no figure that grows with the load bit by bit.",
-        why="No line can be drawn through it: the interval is that of the loads tried, and has no confidence.",
-        advice="Limit a percentile of the latency as well, if it is what users notice first.",
+        why="No line can be drawn through it: the bounds are loads that were tried, without confidence.",
+        advice="A longer --budget: with seven probes on either side there is an interval.",
     )
 
 

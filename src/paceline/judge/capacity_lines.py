@@ -12,9 +12,10 @@ from paceline.stats.intervals import Interval
 _BESIDE_WINDOW = 0.02  # of a probe's load: rounding of users, and of files
 # Beyond the window the line is a guess: what it says there is that the limit breaks elsewhere.
 _BEYOND_WINDOW = 0.5  # of the window's width
-# Of the line at the lower end of the window, limit / value - 1: a window that a line was measured in reaches down to 1,
-# and as narrow as windows get, to this of a queue at 98 %. Higher up it is no line that is seen, but two levels.
-_MOST_HEIGHT = 2.5
+# What a line may be, in limit / value: at the lower end of its window, where one that was measured in reaches to 2; how
+# far it falls with the load (as of a queue at 97 %); how far from it probes may lie, while it falls by 1.25 from end to
+# end. Beyond that it is no line that is seen, but two levels.
+_MOST_HEIGHT, _STEEPEST, _MOST_SCATTER = 2.5, 30.0, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,8 @@ def _fault(line: Crossing, record: CapacityRecord, by_outcomes: Edge | None) -> 
     assert record.window is not None
     low, high = record.window
     # Through two levels it passes the limit where most probes break, not where they begin to.
-    if line.scale is Scale.QUEUE and line.height(low) > _MOST_HEIGHT:
+    is_none = line.height(low) > _MOST_HEIGHT or line.steepness > _STEEPEST or line.scatter > _MOST_SCATTER
+    if line.scale is Scale.QUEUE and is_none:
         return Fault.JUMP
     if by_outcomes is not None and not by_outcomes.interval.low <= line.load <= by_outcomes.interval.high:
         return Fault.JUMP
