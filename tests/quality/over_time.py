@@ -80,9 +80,17 @@ def correlated(seconds: float) -> float:
     return math.exp(-1 / seconds) if seconds else 0.0
 
 
+def of_arrivals(seed: int) -> int:
+    """The seed of the arrivals in a load of ``seed``.
+
+    Another than that of the services: the same numbers would make long services of long gaps, and hardly any queue.
+    """
+    return seed + 2**32
+
+
 def even(seed: int) -> Poisson:
     """A soak."""
-    return Poisson(SOAK[0], SOAK[1], seed=seed)
+    return Poisson(SOAK[0], SOAK[1], seed=of_arrivals(seed))
 
 
 def wandering(seed: int, seconds: float, spread: float, growth_an_hour: float = 0.0) -> Answering:
@@ -183,7 +191,7 @@ def ramped(service: Callable[[int], Answering], cores: float = 1.0, *, at: int |
         full = 100 if at is None else at
         used = [min(100 * cores, 100 * cores * rate / full) + rng.gauss(0, 3) for rate in rates]
         usage = SystemUsage(targets=(watched(cpu_percent=used),), cpu_count=4)
-        return open_load(Stages(RAMP.stages, start=RAMP.start, seed=seed), service(seed), usage)
+        return open_load(Stages(RAMP.stages, start=RAMP.start, seed=of_arrivals(seed)), service(seed), usage)
 
     return draw
 
@@ -208,7 +216,7 @@ def failing_from(per_second: float) -> Callable[[int], Answering]:
 
 def spiked(service: Callable[[int], Answering]) -> Draw:
     """A spike, Poisson."""
-    return lambda seed: open_load(Stages(SPIKE.stages, start=SPIKE.start, seed=seed), service(seed))
+    return lambda seed: open_load(Stages(SPIKE.stages, start=SPIKE.start, seed=of_arrivals(seed)), service(seed))
 
 
 def slowed(seed: int) -> Answering:
