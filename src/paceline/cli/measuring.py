@@ -88,6 +88,8 @@ def measure(options: OutputOptions, work: Callable[[PerformanceTestFramework, Pr
             # Whatever ended the work: what was measured is shown and saved. Where nothing was, files stay as they are.
             if framework.results:
                 _show_and_save(framework, options, folder)
+            elif isinstance(stopped_by, KeyboardInterrupt):
+                _say("interrupted before anything was measured")
             clean = stopped_by is None
         finally:
             measured = any(result.metrics.iterations for result in (*framework.results, *finished))
