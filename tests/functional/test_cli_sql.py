@@ -56,6 +56,8 @@ NOW = ("-d", "100ms", "-w", "0", "-c", "1")  # two threads would share an interp
         (4, (URL, READ, "-p", "id"), "--param takes NAME=VALUE"),
         (4, (URL, READ, "-p", "id=zipf:9-1"), "ends before it begins"),
         (4, (URL, READ, "-p", "id=zipf:0-0"), "write id=0 for that"),
+        (4, (URL, READ, "-p", "id=zipf:1-99999999999999"), "--param id=zipf:1-99999999999999: the range has more than"),
+        (4, (URL, "SELECT 1; SELECT 2"), "on the command line a file of them, --file"),
         (4, (URL, READ, "-p", "id=7", "--timeout", "0s"), "--timeout"),
         (4, (URL, "SELECT * FROM nowhere"), "no such table"),
         (4, (URL, "DELETE FROM orders"), "--allow-destructive"),

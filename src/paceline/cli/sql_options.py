@@ -13,7 +13,7 @@ from paceline.core.errors import ConfigurationError
 from paceline.targets.sql.script import load_statements
 from paceline.targets.sql.statement import Drawn
 from paceline.targets.sql.target import SqlTarget
-from paceline.workload.keys import PATTERNS
+from paceline.workload.keys import MOST_KEYS, PATTERNS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -83,6 +83,8 @@ def parameter(text: str) -> tuple[str, Any]:
         first, last = int(match["first"]), int(match["last"])
         if last < first:
             raise ConfigurationError(f"--param {text}: the range ends before it begins")
+        if last - first >= MOST_KEYS:
+            raise ConfigurationError(f"--param {text}: the range has more than {MOST_KEYS:,} values")
         if last == first:  # mostly a 0 too few: nothing would be drawn
             raise ConfigurationError(f"--param {text}: the range has one value; write {name.strip()}={first} for that")
         return name.strip(), Drawn(PATTERNS[match["kind"]](last - first + 1), first)

@@ -160,7 +160,8 @@ def kind_of(sql: str, *, backslashes: bool = False) -> Kind:
         raise ConfigurationError("statement is empty")
     if any(token.text == ";" and not token.quoted for token in found):
         raise ConfigurationError(
-            f"statement: {name_of(sql)!r} is more than one: give each its own SqlStatement in statements="
+            f"statement: {name_of(sql)!r} is more than one: give each its own SqlStatement in statements= "
+            "(on the command line a file of them, --file)"
         )
     words = [token.text.upper() for token in found if not token.quoted]
     first = words[0] if words else ""
