@@ -113,7 +113,9 @@ class Fleet:
                 all_within(_CLOSE_S, {None: self._client.close})
 
     def _known(self) -> Sequence[str]:
-        return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+        # Not scheduler_info: that returns what the client keeps, which its own look every 2 s replaces by one without
+        # workers, and whoever reads it at that moment takes all of them for lost.
+        return sorted(self._client.nthreads())
 
     def _watch(self) -> None:
         """A call to a worker that has died is not given up for half a minute; the scheduler knows at once."""
