@@ -201,8 +201,8 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
             assert all(leg["counts"]["ok"] for leg in fault.legs)
             assert all(leg["lost"].startswith("was lost with") for leg in fault.legs)
 
-    def workers_go() -> None:
-        with dask_cluster(workers=4) as cluster:
+    def workers_freeze() -> None:
+        with dask_cluster(workers=2) as cluster:
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
                 fault = missed(cluster, f"ice{turn}", process(pid, signal.SIGSTOP))
@@ -210,11 +210,14 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
                 os.kill(pid, signal.SIGCONT)
                 assert "said nothing" in fault.legs[turn]["lost"]
                 wait_for(partial(no_process, legs))  # thawed, it finds that nobody asks any more
+
+    def workers_go() -> None:
+        with dask_cluster(workers=3) as cluster:
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
                 fault = missed(cluster, f"gone{turn}", process(pid, signal.SIGKILL))
                 assert "lost with its worker" in fault.legs[turn]["lost"]
 
-    with ThreadPoolExecutor(2) as together:
-        for run in [together.submit(workers_stay), together.submit(workers_go)]:
+    with ThreadPoolExecutor(3) as together:
+        for run in [together.submit(each) for each in (workers_stay, workers_freeze, workers_go)]:
             run.result()
