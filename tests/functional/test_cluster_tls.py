@@ -44,6 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def machines(files: Path) -> Iterator[DaskCluster]:
     with dask_cluster(1, options(files, "scheduler"), options(files, "worker")) as cluster:
+        cluster.wait(as_whom(cluster.address, files))
         yield cluster
 
 
@@ -77,7 +78,7 @@ def test_each_side_knows_the_other(url: str, machines: DaskCluster, files: Path)
     who = ("--cluster-ca", "ours.pem", "--cluster-cert", "driver.pem", "--cluster-key", "driver.key")
     run = paceline(files, "http", url, "-n", "20", "-c", "2", "--cluster", machines.address, *who)
     assert run.returncode == 0, run.stderr
-    assert "on tls://127.0.0.1:" in run.stdout
+    assert "on tls://127.0.0.1:" in " ".join(run.stdout.split())
     # Nor does a worker speak with anybody else.
     (worker,) = machines.wait(as_whom(machines.address, files))
     host, _, port = worker.removeprefix("tls://").rpartition(":")

@@ -113,26 +113,32 @@ class Fleet:
                 all_within(_CLOSE_S, {None: self._client.close})
 
     def _known(self) -> Sequence[str]:
-        return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+        # Not scheduler_info: that returns what the client keeps, which its own look every 2 s replaces by one without
+        # workers, and whoever reads it at that moment takes all of them for lost.
+        return sorted(self._client.nthreads())
 
     def _watch(self) -> None:
         """A call to a worker that has died is not given up for half a minute; the scheduler knows at once."""
         while not self._closed.wait(_LOOK_S):
-            now_s = self._clock.now_s()
-            self._look_for_the_scheduler(now_s)
-            self._look_for_the_silent(now_s)
-            if self._cut_off_s is not None:
-                continue
-            here = all_within(_KNOWN_S, {None: self._known})[None]
-            # Whatever Dask raises: that it is cut off, or silent, is seen above.
-            if self._client.status == "running" and not isinstance(here, Exception):
-                self._look_who_is_here(here)
+            self._look()
+
+    def _look(self) -> None:
+        now_s = self._clock.now_s()
+        self._look_for_the_scheduler(now_s)
+        self._look_for_the_silent(now_s)
+        if self._cut_off_s is not None:
+            return
+        here = all_within(_KNOWN_S, {None: self._known})[None]
+        # Whatever Dask raises: that it is cut off, or silent, is seen the next time.
+        if self._client.status == "running" and not isinstance(here, Exception):
+            self._look_who_is_here(here)
 
     def _look_for_the_scheduler(self, now_s: float) -> None:
         if self._client.status == "running":
             self._cut_off_s = None
             return
-        self._cut_off_s = self._cut_off_s or now_s
+        if self._cut_off_s is None:
+            self._cut_off_s = now_s
         if now_s - self._cut_off_s > ALONE_S:
             for child in self._children:
                 child.lost("was lost with the scheduler of the cluster, which answers no more")
