@@ -150,14 +150,14 @@ def now_together(legs: list[LegSeen]) -> LoadNow | None:
     told = [(leg, now) for leg in legs if (now := _now(leg)) is not None]
     if not told:
         return None
-    now = [each for leg, each in told if not leg.lost]  # what a lost one said last is not what it does now
-    cpu = [each.cpu_percent for each in now if each.cpu_percent is not None]
+    going = [each for leg, each in told if not leg.lost]  # what a lost one said last is not what it does now
+    cpu = [each.cpu_percent for each in going if each.cpu_percent is not None]
     return LoadNow(
         elapsed_s=max(each.elapsed_s for _, each in told),
-        per_second=sum(each.per_second for each in now),
+        per_second=sum(each.per_second for each in going),
         errors=sum(each.errors for _, each in told),
-        in_flight=sum(each.in_flight for each in now),
-        latency=latency_of(Histogram.merged(each.latency.histogram for each in now)),
+        in_flight=sum(each.in_flight for each in going),
+        latency=latency_of(Histogram.merged(each.latency.histogram for each in going)),
         cpu_percent=max(cpu, default=None),
         legs=_legs_now(legs, [(leg.leg.number + 1, each.per_second) for leg, each in told if not leg.lost]),
     )
