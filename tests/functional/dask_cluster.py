@@ -17,6 +17,7 @@ from paceline.engine.cluster import Cluster
 from paceline.engine.connecting import connected
 from tests.waiting import wait_for
 
+_START_S = 60.0  # a process of Dask takes two, on a machine that does nothing else
 _QUIET = {"DASK_LOGGING__DISTRIBUTED": "critical"}
 
 
@@ -39,7 +40,7 @@ class DaskCluster:
             "scheduler", "--host", "127.0.0.1", "--port", "0", *place, "--no-dashboard", "--scheduler-file", str(file),
             *scheduler,
         )  # fmt: skip
-        wait_for(lambda: file.exists() and file.read_text().rstrip().endswith("}"))
+        wait_for(lambda: file.exists() and file.read_text().rstrip().endswith("}"), _START_S)
         self.address: str = json.loads(file.read_text())["address"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -67,12 +68,14 @@ class DaskCluster:
         pids: dict[str, int] = {}
 
         def all_are_there() -> bool:
+            living = {worker.pid for worker in self.workers if worker.poll() is None}
+            client.wait_for_workers(len(living), timeout=_START_S)
             pids.clear()
             pids.update(sorted(client.run(os.getpid, on_error="ignore").items()))
-            return set(pids.values()) >= {worker.pid for worker in self.workers if worker.poll() is None}
+            return set(pids.values()) >= living
 
         try:
-            wait_for(all_are_there)
+            wait_for(all_are_there, _START_S)
         finally:
             client.close()
         return pids

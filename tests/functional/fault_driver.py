@@ -3,7 +3,7 @@
 from paceline.cli.main import main
 from paceline.engine import legs
 
-SILENT_S = 3.0
+SILENT_S = 5.0
 
 if __name__ == "__main__":
     legs._SILENT_S = SILENT_S

@@ -44,6 +44,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def machines(files: Path) -> Iterator[DaskCluster]:
     with dask_cluster(1, options(files, "scheduler"), options(files, "worker")) as cluster:
+        cluster.wait(as_whom(cluster.address, files))
         yield cluster
 
 

@@ -9,9 +9,10 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,25 @@ def struck(
     return fault
 
 
+def process(pid: int, number: signal.Signals) -> Callable[[Fault], object]:
+    """Strikes the process ``pid``."""
+    return lambda _: os.kill(pid, number)
+
+
+def legs_of(worker: int) -> Callable[[Fault], object]:
+    """Kills what makes a load below the process ``worker``."""
+
+    def kill(_: Fault) -> None:
+        for pid in generators(worker):
+            os.kill(pid, signal.SIGKILL)
+
+    return kill
+
+
+def no_process(pids: Iterable[int]) -> bool:
+    return not any(psutil.pid_exists(pid) for pid in pids)
+
+
 def check_missed(fault: Fault, name: str, *, lost: int = 1, tolerated: bool = False) -> None:
     """Its result says what is missing, and claims no more than the server has seen."""
     assert fault.result is not None, f"{name}: {fault.code} {fault.said}"
@@ -137,7 +157,7 @@ def test_processes_of_this_machine(server: CountingServer, tmp_path: Path) -> No
         fault = struck(server, name, tmp_path, kill, lasts_s=600.0 if name.endswith("0") else LASTS_S)
         assert fault.result is None
         assert len(left) == 2
-        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in left))
+        wait_for(partial(no_process, left))
 
     with ThreadPoolExecutor(3) as together:
         runs = [
@@ -160,14 +180,18 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
     def workers_stay() -> None:
         with dask_cluster(workers=2) as cluster:
             first, second = cluster.wait().values()
-            missed(cluster, "leg0", lambda _: os.kill(*generators(first), signal.SIGKILL))
-            missed(cluster, "leg1", lambda _: os.kill(*generators(second), signal.SIGKILL), "--tolerate-loss", "1")
-            orphan = struck(
-                server, "driver", tmp_path, lambda fault: fault.driver.kill(), "--cluster", cluster.address,
-                lasts_s=600.0,
-            )  # fmt: skip
-            assert orphan.result is None
-            wait_for(lambda: not generators(first) and not generators(second))
+            missed(cluster, "leg0", legs_of(first))
+            missed(cluster, "leg1", legs_of(second), "--tolerate-loss", "1")
+            orphans: set[int] = set()
+
+            def kill_the_driver(fault: Fault) -> None:
+                orphans.update(generators(first), generators(second))
+                fault.driver.kill()
+
+            alone = struck(server, "driver", tmp_path, kill_the_driver, "--cluster", cluster.address, lasts_s=600.0)
+            assert alone.result is None
+            assert len(orphans) == 2
+            wait_for(partial(no_process, orphans))
             fault = struck(
                 server, "scheduler", tmp_path, lambda _: cluster.scheduler.kill(), "--cluster", cluster.address,
                 lasts_s=6.0, after_s=2.5,
@@ -181,13 +205,14 @@ def test_machines_of_a_cluster(server: CountingServer, tmp_path: Path) -> None:
         with dask_cluster(workers=4) as cluster:
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"ice{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGSTOP))
+                fault = missed(cluster, f"ice{turn}", process(pid, signal.SIGSTOP))
+                legs = generators(pid)
                 os.kill(pid, signal.SIGCONT)
                 assert "said nothing" in fault.legs[turn]["lost"]
-                wait_for(lambda pid=pid: not generators(pid))
+                wait_for(partial(no_process, legs))  # thawed, it finds that nobody asks any more
             for turn in range(2):
                 pid = list(cluster.wait().values())[turn]
-                fault = missed(cluster, f"gone{turn}", lambda _, pid=pid: os.kill(pid, signal.SIGKILL))
+                fault = missed(cluster, f"gone{turn}", process(pid, signal.SIGKILL))
                 assert "lost with its worker" in fault.legs[turn]["lost"]
 
     with ThreadPoolExecutor(2) as together:

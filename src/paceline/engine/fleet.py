@@ -4,6 +4,8 @@ A leg is no task of Dask's: tasks are run again when their worker dies, and a lo
 measurement. It is started by a call to its worker, which Dask never repeats, and lives in a process of its own there.
 """
 
+import contextlib
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +24,7 @@ from paceline.workload.legs import Leg
 
 _LOOK_S = 0.5
 _SILENT_S = 10.0  # a worker answers within milliseconds
-_KNOWN_S = 5.0  # for the scheduler to say who its workers are
+_KNOWN_S = 1.0  # for the scheduler to say who its workers are
 _LAST_WORD_S = 1.0
 _CLOSE_S = 2.0
 
@@ -101,30 +103,42 @@ class Fleet:
             child.let_go(max(until_s - self._clock.now_s(), 0.0))
         self._closed.set()
         if self._is_ours and self._client is not None:
-            try:
-                within(_CLOSE_S, self._client.close)
-            except (OSError, RuntimeError):  # a TimeoutError is an OSError: who does not answer is left as it is
-                return
+            # Of a scheduler that has gone the finding tells: Dask would add a traceback.
+            with contextlib.ExitStack() as silence:
+                if self._cut_off_s is not None:
+                    logger = logging.getLogger("distributed.client")
+                    logger.addFilter(_nothing)
+                    silence.callback(logger.removeFilter, _nothing)
+                # Who does not answer is left as it is.
+                all_within(_CLOSE_S, {None: self._client.close})
 
     def _known(self) -> Sequence[str]:
-        return sorted(self._client.scheduler_info(n_workers=-1)["workers"])
+        # Not scheduler_info: that returns what the client keeps, which its own look every 2 s replaces by one without
+        # workers, and whoever reads it at that moment takes all of them for lost.
+        return sorted(self._client.nthreads())
 
     def _watch(self) -> None:
         """A call to a worker that has died is not given up for half a minute; the scheduler knows at once."""
         while not self._closed.wait(_LOOK_S):
-            now_s = self._clock.now_s()
-            self._look_for_the_scheduler(now_s)
-            self._look_for_the_silent(now_s)
-            here = all_within(_KNOWN_S, {None: self._known})[None]
-            # Whatever Dask raises: that it is cut off, or silent, is seen above.
-            if self._cut_off_s is None and not isinstance(here, Exception):
-                self._look_who_is_here(here)
+            self._look()
+
+    def _look(self) -> None:
+        now_s = self._clock.now_s()
+        self._look_for_the_scheduler(now_s)
+        self._look_for_the_silent(now_s)
+        if self._cut_off_s is not None:
+            return
+        here = all_within(_KNOWN_S, {None: self._known})[None]
+        # Whatever Dask raises: that it is cut off, or silent, is seen the next time.
+        if self._client.status == "running" and not isinstance(here, Exception):
+            self._look_who_is_here(here)
 
     def _look_for_the_scheduler(self, now_s: float) -> None:
         if self._client.status == "running":
             self._cut_off_s = None
             return
-        self._cut_off_s = self._cut_off_s or now_s
+        if self._cut_off_s is None:
+            self._cut_off_s = now_s
         if now_s - self._cut_off_s > ALONE_S:
             for child in self._children:
                 child.lost("was lost with the scheduler of the cluster, which answers no more")
@@ -141,3 +155,7 @@ class Fleet:
         for worker in here:
             if worker not in self._found:
                 self._joined[worker] = None
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False

@@ -291,7 +291,7 @@ class Legs:
             self._see_whether_lost(leg)
         record = together(self._legs, self._request.workload, self._start_s)
         if record is None:
-            if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
+            if self._stopped_by is not None:
                 raise self._stopped_by
             lost = next(leg.lost for leg in self._legs if leg.lost)
             raise MeasurementError(f"the process of the load {lost} before it reported anything")

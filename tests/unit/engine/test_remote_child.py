@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from paceline import ConstantRate, HttpTarget
+from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.engine import remote_child, station
 from paceline.engine.child_process import Window
@@ -19,6 +20,7 @@ from tests.fakes import ManualClock
 
 REQUEST = RunRequest("load", TestType.API_ENDPOINT, HttpTarget("http://localhost/"), ConstantRate(10, 1.0))
 WORKER = "tcp://a:1"
+STILL = Clock(now_s=ManualClock().now_s)
 
 
 class Machine:
@@ -50,17 +52,26 @@ def machine() -> Machine:
 @pytest.fixture
 def child(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> RemoteChild:
     monkeypatch.setattr(remote_child, "_ASK_S", 3_600.0)  # whatever is said at once is not said by the clock
-    child = RemoteChild(machine.ask, WORKER, 5.0, ManualClock())
+    child = RemoteChild(machine.ask, WORKER, 5.0, STILL)
     child.order(REQUEST)
     return child
 
 
-@pytest.mark.parametrize("verb", ["stop", "kill", "start"])
-def test_what_is_to_be_said_is_said_at_once(machine: Machine, child: RemoteChild, verb: str) -> None:
-    {"stop": child.stop, "kill": child.kill, "start": lambda: child.start_at(7.0)}[verb]()
+@pytest.mark.parametrize(
+    ("say", "words"),
+    [
+        (RemoteChild.stop, ("stop", 0.0)),
+        (RemoteChild.kill, ("kill", 0.0)),
+        (lambda child: child.start_at(7.0), ("start", 12.0)),  # by its own clock
+    ],
+)
+def test_what_is_to_be_said_is_said_at_once(
+    machine: Machine, child: RemoteChild, say: Callable[[RemoteChild], None], words: station.Words
+) -> None:
+    say(child)
     machine.answers.put(([], "ended with code 0"))
     child.let_go(20.0)
-    assert machine.told == [(verb, 12.0 if verb == "start" else 0.0)]  # by its own clock
+    assert machine.told == [words]
 
 
 def test_one_that_is_killed_hears_of_it_though_nobody_listens_any_more(machine: Machine, child: RemoteChild) -> None:
@@ -106,4 +117,4 @@ def test_a_machine_that_cannot_start_it() -> None:
         raise OSError("no memory")
 
     with pytest.raises(MeasurementError, match=f"worker {WORKER} cannot start its part of the load: no memory"):
-        RemoteChild(ask, WORKER, 0.0, ManualClock()).order(REQUEST)
+        RemoteChild(ask, WORKER, 0.0, STILL).order(REQUEST)

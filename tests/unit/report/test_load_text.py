@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paceline.judge.result import judge
-from paceline.records.load import LoadRecord, Part, Probe, Traffic
+from paceline.records.load import BeforeStart, LegRun, LoadRecord, Part, Probe, Traffic
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Circumstances, Definition, Execution, RunRecord
 from paceline.report.document import document_of
@@ -187,6 +187,43 @@ class TestLines:
     def test_the_generator(self) -> None:
         assert lines(LoadRecord((20.0, 40.0))) == "generator CPU 30 % of a core, 40 % in its busiest second"
         assert lines(LoadRecord((20.0,), own_process=True)).endswith("second; a process of its own")
+
+    @pytest.mark.parametrize(
+        ("leg", "text"),
+        [
+            (LegRun(Counts(ok=7)), "1: 7 attempts, CPU 0 % in its busiest second"),
+            (LegRun(Counts(ok=7), memory_bytes=45_100_000), "second, 45.1 MB"),
+            (LegRun(Counts(ok=7), machine="tcp://a:1"), "second, on tcp://a:1"),
+            (
+                LegRun(
+                    Counts(ok=7),
+                    machine="tcp://a:1",
+                    host_cpu_percent=134.0,
+                    host_cores=2,
+                    host_memory_percent=31.2,
+                    before=BeforeStart(clock_ahead_ns=5 * S, clock_error_ns=MS),
+                ),
+                "second, on tcp://a:1 (CPU 1.3 of 2 cores, memory 31 %, clock 5 s ahead)",
+            ),
+            (
+                LegRun(
+                    Counts(ok=7), machine="tcp://a:1", before=BeforeStart(clock_ahead_ns=-2 * MS, clock_error_ns=MS)
+                ),
+                "second, on tcp://a:1 (clock 2 ms behind)",
+            ),
+            (
+                LegRun(
+                    Counts(),
+                    machine="tcp://a:1",
+                    lost="froze",
+                    before=BeforeStart(clock_ahead_ns=MS, clock_error_ns=MS),
+                ),
+                "second, on tcp://a:1 (clock right); froze",
+            ),
+        ],
+    )
+    def test_legs(self, leg: LegRun, text: str) -> None:
+        assert lines(LoadRecord(legs=(leg,))).endswith(text)
 
 
 def test_a_percentile_among_what_was_dropped_is_told_as_infinite() -> None:
