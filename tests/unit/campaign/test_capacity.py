@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from paceline.campaign.capacity import PROBES, search
+from paceline.campaign.capacity import search
 from paceline.campaign.capacity_plan import Asked
+from paceline.campaign.capacity_probing import PROBES
 from paceline.core.errors import MeasurementError
 from paceline.judge.capacity import Answer, CapacityResult, judge_capacity
 from paceline.records.capacity import CapacityProbe, Ending, LimitedBy, Of, Phase, Reading
