@@ -135,8 +135,8 @@ class _Search(Probing):
         is_edge = above > _HOPELESS and below < 1 / _HOPELESS - 1  # it breaks at once: no line leads there
         if below > -1 and math.isfinite(above) and not is_edge:
             place = held.load + (broken.load - held.load) * max(above, 0.0) / (max(above, 0.0) - below)
-        elif self._plan.of is Of.RATE and 0 < broken.delivered_per_s < _KEPT_UP * broken.load:
-            place = broken.delivered_per_s
+        if self._plan.of is Of.RATE and 0 < broken.delivered_per_s < _KEPT_UP * broken.load:
+            place = min(place, broken.delivered_per_s)
         return float(min(max(place, held.load * ratio**0.2), held.load * ratio**0.8))
 
     # The window.
