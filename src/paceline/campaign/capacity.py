@@ -8,20 +8,15 @@ Nothing here knows what a probe is made of: the same search drives real loads, a
 """
 
 import math
-import random
-from dataclasses import replace
 
-from paceline.campaign.capacity_plan import Asked, Searched, SearchPlan, World
-from paceline.core.errors import MeasurementError
-from paceline.core.units import NS_PER_MS, NS_PER_S, format_count
-from paceline.judge.capacity_findings import load_text
-from paceline.judge.capacity_lines import LimitCrossing, crossings_of, edge_of, edge_probes, margin_of, window_probes
-from paceline.records.capacity import CapacityProbe, CapacityRecord, Ending, LimitedBy, Of, Phase, SlaLimit
+from paceline.campaign.capacity_plan import Searched, SearchPlan, World
+from paceline.campaign.capacity_probing import PROBES, SHORTEST_LOCATING_S, Over, Probing
+from paceline.core.units import NS_PER_MS, NS_PER_S
+from paceline.judge.capacity_lines import LimitCrossing, crossings_of, edge_of, edge_probes, margin_of
+from paceline.records.capacity import CapacityProbe, Ending, LimitedBy, Of, Phase, SlaLimit
 from paceline.stats.capacity import Crossing, Fault, evenly
 from paceline.stats.edge import Edge
 
-PROBES = 7  # a round
-SETTLE_SHARE = 0.2  # of a probe, before it: a queue begins empty, and takes its time to be what it is at that load
 _FACTOR = 2.0  # of doubling; twice the capacity leaves a queue no longer than the probe
 _NARROW = 1.2  # bracket from which the window is near enough
 _MOST_NARROWING = 6
@@ -33,22 +28,18 @@ _MOST_ROUNDS = 8
 _ROUNDS_OF_JUMPS, _ROUNDS_OF_NOISE = 1, 4
 _CLEAR_SCATTER = 1.0  # of limit / value; of the line in a window that fits, it falls by 1.25 from end to end
 _STEERING = frozenset({Fault.NONE, Fault.ELSEWHERE, Fault.JUMP})  # lines that say where to look next
+_SHORTEST_S = 2.0  # of a probe in the window
 # Where the limit jumps: how far a window reaches to both sides, as a share of the load; how many probes at its ends
 # must agree; the share of the time left for a round.
 _EDGE_REACH, _EDGE_ENDS, _EDGE_SHARE, _MOST_EDGE_ROUNDS = 0.12, 2, 1 / 3, 20
 _MOST_REACH = 0.6
-_FEWEST_PROBES = 5  # of a round that is worth beginning
-# Arrivals of a probe: while locating, and in the window. 100 beyond the percentile; and of a low one enough for the
-# longest queues of a server at 90 % (some hundred services) to come and go several times.
-_LOCATING_BEYOND, _LOCATING_LEAST = 2.0, 40.0
-_FIRM_BEYOND = 5.0  # of a probe that is believed at once
+# Arrivals of a probe in the window: 100 beyond the percentile; and of a low one enough for the longest queues of a
+# server at 90 % (some hundred services) to come and go several times.
 _WINDOW_BEYOND, _WINDOW_LEAST = 100.0, 5_000.0
 # A line that falls b times as fast as the load grows is that of a queue at the utilisation b / (1 + b). Its long waits
 # come in clusters: once above a high level, an M/M/1 queue stays there for some b**2 arrivals (an overshoot of
 # 1 / (mu - lambda), worked off at 1 - rho). So many clusters make a percentile, and so many arrivals a cluster.
 _CLUSTERS, _MOST_STEEPNESS = 6.0, 20.0
-_SHORTEST_LOCATING_S, _SHORTEST_S = 1.0, 2.0
-_LOCATING_SHARE = 1 / 60  # of the budget, at most, for one probe
 _SCOUT_SIZE = 0.3  # of a round's probes: the first one finds the window's place and width
 _SCOUT_SHARE, _FIRST_ROUND_SHARE, _LATER_SHARE = 0.2, 0.65, 0.9  # of the time left, for a round
 _WORTH_IT = 0.5  # of the length wanted: below it a further round would only blur what the ones before it say
@@ -62,14 +53,11 @@ _MOST_OFF = 1.75  # times as far above the limit as asked for: some probes would
 _REACH_DOWN, _REACH_UP = 1.0, 0.25
 _MOST_DOWN, _MOST_UP = 0.32, 0.08
 _LEAST_DOWN, _LEAST_UP = 0.04, 0.01
+_FIRM_BEYOND = 5.0  # samples beyond the percentile: a probe that is believed at once
 _SECOND_LOOK = 5.0  # times as long as the first
 _SECOND_SHARE = 1 / 30  # of the budget, at most, for that: a hiccup of the machine breaks many a probe
 _HOPELESS = 3.0  # times its limit: no second look is needed
-_DEAD_SHARE = 0.5  # of attempts that fail: a service that may be gone
-_RECOVERY_PAUSES_S = (1.0, 2.0, 4.0)
-_COOL_DOWN_S, _COOL_DOWN_BROKEN_S = 0.2, 1.0
 _UNSOUND_SHARE = 1 / 2  # of a round
-_CHANCES = 3  # what else the machine does comes and goes
 
 
 def search(plan: SearchPlan, world: World) -> Searched:
@@ -82,32 +70,13 @@ def search(plan: SearchPlan, world: World) -> Searched:
     return _Search(plan, world).run()
 
 
-class _Over(Exception):  # noqa: N818  # the end of the search, not an error
-    def __init__(self, ended: Ending, why: str = "") -> None:
-        super().__init__(why)
-        self.ended = ended
-        self.why = why
-
-
-class _Search:
-    def __init__(self, plan: SearchPlan, world: World) -> None:
-        self._plan = plan
-        self._world = world
-        self._random = random.Random(plan.seed)  # noqa: S311  # an order is to be repeatable, not secret
-        self._begin_s = world.now_s()
-        self._probes: list[CapacityProbe] = []
-        self._window: tuple[float, float] | None = None
-        self._held: CapacityProbe | None = None  # the highest that is believed
-        self._broken: CapacityProbe | None = None  # the lowest that is believed
-        percentiles = [limit.percentile for limit in plan.limits if limit.is_smooth and limit.percentile is not None]
-        self._beyond = 1 - max(percentiles, default=50.0) / 100
-
+class _Search(Probing):
     def run(self) -> Searched:
         try:
             self._locate()
             self._narrow()
             self._measure_window()
-        except _Over as over:
+        except Over as over:
             return Searched(self._record(over.ended, over.why))
         except KeyboardInterrupt as stop:
             return Searched(self._record(Ending.INTERRUPTED), stop)
@@ -122,12 +91,12 @@ class _Search:
             probe = self._looked_at(load)
             if not probe.held:
                 if self._held is None:
-                    raise _Over(Ending.LOWEST, probe.why)
+                    raise Over(Ending.LOWEST, probe.why)
                 self._broken = probe
                 return
             self._held = probe
             if load >= plan.high:
-                raise _Over(Ending.BOUND)
+                raise Over(Ending.BOUND)
             load = min(self._whole(load * _FACTOR), plan.high)
 
     def _narrow(self) -> None:
@@ -158,22 +127,6 @@ class _Search:
             return probe
         return self._sound(load, max(min(_SECOND_LOOK * length_s, _SECOND_SHARE * self._plan.budget_s), length_s))
 
-    def _sound(self, load: float, length_s: float) -> CapacityProbe:
-        """A probe that says something about the server: a generator in trouble gets further chances."""
-        probe = self._probe(load, Phase.LOCATING, length_s)
-        for _ in range(_CHANCES - 1):
-            if probe.is_sound:
-                break
-            probe = self._probe(load, Phase.LOCATING, length_s)
-        if not probe.is_sound:
-            network = probe.limited_by is LimitedBy.NETWORK
-            raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
-        return probe
-
-    def _locating_s(self, load: float) -> float:
-        wanted = max(_LOCATING_BEYOND / self._beyond, _LOCATING_LEAST) / self._rate_at(load)
-        return max(min(wanted, _LOCATING_SHARE * self._plan.budget_s), _SHORTEST_LOCATING_S)
-
     def _between(self, held: CapacityProbe, broken: CapacityProbe) -> float:
         """Where the limit is passed between the two; well inside, as neither is to be trusted that far."""
         above, below = margin_of(self._plan.limits, held) - 1, margin_of(self._plan.limits, broken) - 1
@@ -182,8 +135,8 @@ class _Search:
         is_edge = above > _HOPELESS and below < 1 / _HOPELESS - 1  # it breaks at once: no line leads there
         if below > -1 and math.isfinite(above) and not is_edge:
             place = held.load + (broken.load - held.load) * max(above, 0.0) / (max(above, 0.0) - below)
-        elif self._plan.of is Of.RATE and 0 < broken.delivered_per_s < _KEPT_UP * broken.load:
-            place = broken.delivered_per_s
+        if self._plan.of is Of.RATE and 0 < broken.delivered_per_s < _KEPT_UP * broken.load:
+            place = min(place, broken.delivered_per_s)
         return float(min(max(place, held.load * ratio**0.2), held.load * ratio**0.8))
 
     # The window.
@@ -195,14 +148,14 @@ class _Search:
         below, above = margin_of(self._plan.limits, broken) - 1, min(margin_of(self._plan.limits, held) - 1, _HOPELESS)
         # Of two short probes; the window had better be too wide than miss the limit.
         steepness = min(max((above - below) / (broken.load - held.load) * centre, 1.0), _MOST_STEEPNESS_OF_TWO)
-        size = _SCOUT_SIZE if self._possible_s(_SCOUT_SHARE) > _SHORTEST_LOCATING_S else 1.0
+        size = _SCOUT_SIZE if self._possible_s(_SCOUT_SHARE) > SHORTEST_LOCATING_S else 1.0
         found: LimitCrossing | None = None
         for number in range(_MOST_ROUNDS):
             length_s = self._window_s(size, centre, steepness)
             if length_s is None:
                 if found is not None and found.interval is None:
                     self._measure_edge(found)  # of which shorter probes say something, too
-                raise _Over(Ending.BUDGET)
+                raise Over(Ending.BUDGET)
             if found is not None and self._is_jump(found) and length_s > self._possible_s(_EDGE_SHARE):
                 self._measure_edge(found)  # a line that may well be none is not worth most of the time
             self._round(centre, steepness, length_s)
@@ -213,13 +166,13 @@ class _Search:
             if found is not None and found.line is not None and found.line.fault in _STEERING:
                 is_centred = self._is_centred(found.line)
                 if number and is_centred and found.line.precision <= self._plan.precision:
-                    raise _Over(Ending.PRECISE)
+                    raise Over(Ending.PRECISE)
                 centre, steepness = found.line.load, found.line.steepness
             else:
                 centre, steepness = self._shifted(centre, found), steepness / _WIDER
             # The window may have to move after the first full round; from then on more is only learnt from longer ones.
             size = 2 * size if size > 1 or (size == 1 and is_centred) else 1.0 if size < 1 else _AGAIN
-        raise _Over(Ending.UNSTEADY)
+        raise Over(Ending.UNSTEADY)
 
     @staticmethod
     def _is_jump(found: LimitCrossing) -> bool:
@@ -240,7 +193,7 @@ class _Search:
         """Rounds around the load from which on the limit breaks, until their outcomes tell it narrowly enough.
 
         Raises:
-            _Over: always: that is its end.
+            Over: always: that is its end.
         """
         reach, place = _EDGE_REACH, self._plan.limits.index(found.limit)
         centre = found.load or self._both()[1].load
@@ -249,19 +202,19 @@ class _Search:
             record = self._record(Ending.BUDGET)
             first = next(iter(crossings_of(record)), None)
             if first is not None and first.edge is not None and self._is_told(first.edge):
-                raise _Over(Ending.PRECISE)
+                raise Over(Ending.PRECISE)
             by_load = sorted(edge_probes(record), key=lambda probe: probe.load)
             lowest, highest = by_load[:_EDGE_ENDS], by_load[-_EDGE_ENDS:]
             is_low, is_high = any(not each.held for each in lowest), any(each.held for each in highest)
             if is_high and not is_low and highest[-1].load >= self._plan.high * (1 - _LEAST_UP):
-                raise _Over(Ending.BOUND)
+                raise Over(Ending.BOUND)
             if (seen := edge_of(record, place)) is not None:
                 centre = seen.load
             elif by_load:
                 centre = by_load[-1].load if is_high else by_load[0].load
             if is_low or is_high:
                 reach = min(reach * _WIDER, _MOST_REACH)
-        raise _Over(Ending.UNSTEADY)
+        raise Over(Ending.UNSTEADY)
 
     def _is_told(self, edge: Edge) -> bool:
         """Whether it is as narrow as was asked for; of users nothing lies between neighbours."""
@@ -296,10 +249,10 @@ class _Search:
         """A better middle for a window that shows no crossing."""
         assert self._window is not None
         low, high = self._window
-        probes = window_probes(self._record(Ending.BUDGET))
+        probes = edge_probes(self._record(Ending.BUDGET))
         if all(probe.held for probe in probes):
             if high >= self._plan.high:
-                raise _Over(Ending.BOUND)
+                raise Over(Ending.BOUND)
             return min(high * (1 + _LEAST_DOWN), self._plan.high)
         if sum(probe.held for probe in probes) < _FEW_HELD * len(probes):
             return max(low, self._plan.low)
@@ -321,7 +274,7 @@ class _Search:
             unsound += not probe.is_sound
             if unsound > _UNSOUND_SHARE * PROBES:
                 network = probe.limited_by is LimitedBy.NETWORK
-                raise _Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
+                raise Over(Ending.NETWORK if network else Ending.GENERATOR, probe.why)
 
     def _reach(self, centre: float, steepness: float) -> tuple[float, float]:
         down = min(max(_REACH_DOWN / steepness, _LEAST_DOWN), _MOST_DOWN)
@@ -339,93 +292,6 @@ class _Search:
         if size >= 1 and self._possible_s(share) < wanted:
             share = _LATER_SHARE  # there will be no other
         length_s = min(max(wanted, _SHORTEST_S), self._possible_s(share))
-        if length_s < _SHORTEST_LOCATING_S or (size > 1 and length_s < _WORTH_IT * wanted):
+        if length_s < SHORTEST_LOCATING_S or (size > 1 and length_s < _WORTH_IT * wanted):
             return None
         return length_s
-
-    def _possible_s(self, share: float) -> float:
-        return (share * self._left_s() / PROBES - self._overhead_s()) / (1 + SETTLE_SHARE)
-
-    # One probe.
-
-    def _probe(self, load: float, phase: Phase, length_s: float) -> CapacityProbe:
-        settle_s = SETTLE_SHARE * length_s
-        if self._probes and self._left_s() < length_s + settle_s + self._overhead_s():
-            raise _Over(Ending.BUDGET)
-        number = len(self._probes)
-        asked = Asked(number, load, phase, length_s, settle_s, self._random.getrandbits(32))
-        self._world.begins(asked, self._record(Ending.INTERRUPTED))
-        began_s = self._world.now_s()
-        try:
-            seen = self._world.measure(asked)
-        except MeasurementError as error:
-            if not self._probes:
-                raise
-            seen = CapacityProbe(load, phase, 0.0, length_s, settle_s, 0.0, failed_share=1.0, why=str(error))
-        seen = replace(seen, began_s=began_s - self._begin_s, took_s=self._world.now_s() - began_s)
-        self._probes.append(seen)
-        self._world.kept(self._record(Ending.INTERRUPTED))
-        self._world.pause(_COOL_DOWN_S if seen.held else _COOL_DOWN_BROKEN_S)
-        if phase is not Phase.RECOVERY and (not seen.readings or seen.failed_share > _DEAD_SHARE):
-            self._await_recovery(seen)
-        return seen
-
-    def _await_recovery(self, after: CapacityProbe) -> None:
-        """See whether the service answers again at a load that it kept.
-
-        Raises:
-            _Over: it does not.
-        """
-        if self._held is None:
-            return  # it never did
-        load, last = self._held.load, after
-        for pause_s in _RECOVERY_PAUSES_S:
-            last = self._probe(load, Phase.RECOVERY, self._locating_s(load))
-            if last.held:
-                return
-            self._world.pause(pause_s)
-        told = last.why or f"{format_count(100 * last.failed_share)} % of the attempts failed"
-        known, fatal = (load_text(self._record(Ending.DIED), each) for each in (load, after.load))
-        raise _Over(Ending.DIED, f"{known} held before {fatal} came, and not after; {told}")
-
-    def _rate_at(self, load: float) -> float:
-        """Attempts a second to be expected."""
-        if self._plan.of is Of.RATE:
-            return load
-        known = [probe.delivered_per_s / probe.load for probe in self._probes if probe.delivered_per_s > 0]
-        return load * known[-1] if known else load
-
-    def _overhead_s(self) -> float:
-        """What a probe takes besides: starting, connecting, running dry; cooling down."""
-        extra = sorted(probe.took_s - probe.length_s - probe.settle_s for probe in self._probes)
-        return max(extra[len(extra) // 2], 0.0) + _COOL_DOWN_S if extra else _COOL_DOWN_S
-
-    def _left_s(self) -> float:
-        return self._plan.budget_s - (self._world.now_s() - self._begin_s)
-
-    def _whole(self, load: float) -> float:
-        return float(max(round(load), 1)) if self._plan.of is Of.USERS else load
-
-    def _record(self, ended: Ending, why: str = "") -> CapacityRecord:
-        plan = self._plan
-        return CapacityRecord(
-            name=plan.name,
-            started_at=plan.started_at,
-            of=plan.of,
-            limits=plan.limits,
-            low=plan.low,
-            high=plan.high,
-            budget_s=plan.budget_s,
-            precision=plan.precision,
-            probes=tuple(self._probes),
-            ended=ended,
-            why=why,
-            window=self._window,
-            target=plan.target,
-            arrivals=plan.arrivals,
-            connections=plan.connections,
-            seed=plan.seed,
-            elapsed_s=self._world.now_s() - self._begin_s,
-            fingerprint=plan.fingerprint,
-            metadata=plan.metadata,
-        )

@@ -23,6 +23,7 @@ _NOT_THE_SERVERS = frozenset({"arrivals-dropped", "event-loop-saturated", "inter
 _NETWORK_KINDS = frozenset({"connect", "dns"})
 _FAILED_SHARE = 0.5
 _WAIT_SHARE = 0.5  # of the limit, spent waiting for a connection
+_BUSY_CONNECTIONS = 0.5  # of them, on average
 _AS_FAST = 1.5  # times the service time at the lowest load: the server is not what is slow
 
 
@@ -141,7 +142,10 @@ def _generator(record: RunRecord, judged: RunRecord, limits: Sequence[Limit], ma
         yield f"the load generator noticed due arrivals {format_ms(lag_ms)} late (p99)"
     service_ms = arrivals.service.quantile_ns(0.5) / NS_PER_MS
     bound_ms = min((limit.bound for limit in smooth), default=math.inf)
-    if wait_ms > _WAIT_SHARE * bound_ms and service_ms < _AS_FAST * made.idle_service_ms:
+    # By Little's law: a server that stopped for a moment makes all of them wait too, few of which are busy on average.
+    busy = arrivals.service.moments.total / max(record.elapsed_ns * record.definition.workers, 1)
+    is_short = wait_ms > _WAIT_SHARE * bound_ms and busy > _BUSY_CONNECTIONS
+    if is_short and service_ms < _AS_FAST * made.idle_service_ms:
         yield (
             f"all {record.definition.workers:,} connections were busy, and arrivals waited {format_ms(wait_ms)} (p99) "
             "for one, while the server answered each request as fast as when idle"

@@ -1,5 +1,6 @@
 """The search for the highest load, on services in virtual time: well-behaved ones and others."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from paceline.campaign.capacity import PROBES, search
+from paceline.campaign.capacity import search
 from paceline.campaign.capacity_plan import Asked
+from paceline.campaign.capacity_probing import PROBES
 from paceline.core.errors import MeasurementError
 from paceline.judge.capacity import Answer, CapacityResult, judge_capacity
 from paceline.records.capacity import CapacityProbe, Ending, LimitedBy, Of, Phase, Reading
@@ -146,28 +148,44 @@ def test_a_service_at_its_edge_on_a_machine_that_is_not_steady_has_an_interval(s
 
 
 def test_locating_an_edge_takes_few_probes_and_little_of_the_time() -> None:
-    limits = (latency_limit(95, 15.0),)
-    service = m_d_1(1 / 6)
-    record = search(plan(limits), world_of(queue(service, np.random.default_rng(3)), limits)).record
+    world = world_of(queue(m_d_1(1 / 5.3), np.random.default_rng(3)), LIMITS)
+    record = search(plan(LIMITS), world).record
     locating = [probe for probe in record.probes if probe.phase is Phase.LOCATING]
-    # 10 to 10,240/s by doubling, then what it answered while overloaded: 6,000/s.
-    assert len(locating) <= 11 + 4
+    # 10 to 10,240/s by doubling; then what it answered while overloaded, 5,300/s.
+    assert [round(probe.load) for probe in locating[:11]] == [10 * 2**power for power in range(11)]
+    assert locating[11].load < 1.2 * 5_300
+    assert len(locating) <= 13
     assert sum(probe.length_s + probe.settle_s for probe in locating) < 0.15 * record.budget_s
 
 
-def test_a_machine_that_breaks_one_probe_in_three_costs_a_third_of_the_time_at_most() -> None:
-    rng = np.random.default_rng(5)
+def test_closing_in_ends_for_the_window_where_each_look_takes_long() -> None:
+    looks: Counter[float] = Counter()
 
     def changed(asked: Asked, probe: CapacityProbe, time: VirtualTime) -> CapacityProbe:
-        time.pass_by(2.0)  # of starting
-        hiccup = asked.phase is Phase.LOCATING and asked.number and rng.random() < 1 / 3
-        return replace(probe, readings=(Reading(40.0, held=False),)) if hiccup else probe
+        time.pass_by(10.0)  # of starting
+        looks[asked.load] += 1
+        is_busy = asked.phase is Phase.LOCATING and not probe.held and looks[asked.load] < 3
+        return replace(probe, limited_by=LimitedBy.GENERATOR, why="it was busy") if is_busy else probe
 
-    world = world_of(queue(m_d_1(1 / 6), rng), LIMITS, changed=changed)
-    record = search(plan(LIMITS, low=100.0), world).record
+    world = world_of(steady(lambda load: 1.0 if load < 4_050 else 100.0), LIMITS, changed=changed)
+    record = search(plan(LIMITS, low=1_000.0), world).record
     window = [probe for probe in record.probes if probe.phase is Phase.WINDOW]
     assert window
-    assert window[0].began_s < 0.45 * record.budget_s
+    assert window[0].began_s < 0.4 * record.budget_s
+
+
+def test_what_held_beside_a_late_generator_counts_where_only_outcomes_do() -> None:
+    limits = (LIMITS[0], ERROR_LIMIT)
+
+    def late(_: Asked, probe: CapacityProbe, __: VirtualTime) -> CapacityProbe:
+        return replace(probe, limited_by=LimitedBy.GENERATOR, why="it was late") if probe.held else probe
+
+    world = world_of(steady(lambda _: 1.0), limits, errors=errors_from(300), changed=late)
+    result = judged(search(plan(limits), world))
+    assert result.answer is Answer.INTERVAL
+    assert result.low is not None
+    assert result.high is not None
+    assert result.low <= 300 < result.high
 
 
 def test_the_limit_that_breaks_at_the_lowest_load_is_named() -> None:
