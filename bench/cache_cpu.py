@@ -1,7 +1,7 @@
 """CPU time of a GET in its client, the kernel's included, for Paceline and for redis-py.
 
-A rate cannot be more than the server gives; this asks for no server. It wants a quiet machine all the same: beside other
-work redis-py, which is nearly all Python, gets dearer by more than what is mostly the kernel's.
+A rate cannot be more than the server gives; this asks for no server. It wants a quiet machine all the same: beside
+other work redis-py, which is nearly all Python, gets dearer by more than what is mostly the kernel's.
 
 Fifty connections of loopback lead to peers in the same thread. In turns, all peers reply, which is not timed, and the
 client reads these replies and sends its next commands, which is: by the thread's own clock of CPU time. What is told is
