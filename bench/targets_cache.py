@@ -18,6 +18,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from bench.cache_cpu import SIDES, cpu_us
 from bench.figure import Figure
 from bench.http_servers import pinned
 from bench.pairing import SEED, Spread
@@ -67,6 +68,7 @@ def cache() -> Iterator[Figure]:
         yield Figure("to redis-benchmark", _ratio(single, "redis-benchmark"), at_least=1.1)
         for loop, shown in _LOOPS.items():
             yield Figure(f"to redis-py's asyncio client {shown}", _ratio(single, loop), at_least=6)
+        yield from _cpu()
         deep = _rates(
             {
                 "paceline": lambda: _paceline(port, _DEEP),
@@ -79,6 +81,14 @@ def cache() -> Iterator[Figure]:
         yield Figure(
             "a key drawn from Zipf(1,000,000)", Spread.of([_draw() for _ in range(_ROUNDS)]), "ns", at_most=200
         )
+
+
+def _cpu() -> Iterator[Figure]:
+    taken = _rates({side: partial(cpu_us, side) for side in SIDES})
+    yield Figure("CPU time of a GET, kernel included", _spread(taken[SIDES[0]]), "us")
+    for side in SIDES[1:]:
+        ratios = [theirs / ours for theirs, ours in zip(taken[side], taken[SIDES[0]], strict=True)]
+        yield Figure(f"CPU time of a GET, {side}, to that", _spread(ratios), at_least=6)
 
 
 def _rates(sides: dict[str, Rate]) -> dict[str, list[float]]:

@@ -91,7 +91,7 @@ class SqlRun:
         self._notes = Notes(recipe.first_of_each)
         self._supply = Supply(recipe)
         self._take = self._supply.take
-        # Others are asked after each execution. To psycopg that is a list of objects: 1 to 2 us a column.
+        # Others are asked after each execution. To psycopg that is a list of objects, 1 us a column.
         self._give_rows = frozenset(
             text.text
             for text, kind in zip(recipe.compiled, self.target.kinds(place), strict=True)
