@@ -47,7 +47,9 @@ def with_palette(png: bytes, blank: Page) -> bytes:
 
 def _quantised(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """A palette, and the place in it of each pixel: k-means over the colours, each by its weight."""
-    colours, place_of, counts = np.unique(pixels, axis=0, return_inverse=True, return_counts=True)
+    packed = pixels.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
+    known, place_of, counts = np.unique(packed, return_inverse=True, return_counts=True)
+    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], axis=1).astype(np.uint8)
     centres = colours[np.argsort(-counts, kind="stable")[:_MOST_COLOURS]].astype(np.float64)
     nearest = _nearest(colours, centres)
     for _ in range(_ROUNDS if len(colours) > _MOST_COLOURS else 0):

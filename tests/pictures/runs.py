@@ -17,7 +17,8 @@ _CUSTOMERS, _ORDERS_EACH = 200, 25
 def demo(folder: Path) -> Path:
     """``paceline demo``: its page. Beside it are its results."""
     run = (sys.executable, "-m", "paceline.cli.main", "demo", "-q", "-o", str(folder / "demo"))
-    subprocess.run(run, check=True, cwd=folder)
+    if subprocess.run(run, check=False, cwd=folder).returncode:
+        raise RuntimeError("the demo broke its limits, which no picture is to show: take them when nothing else runs")
     return folder / "demo" / "report.html"
 
 

@@ -59,6 +59,12 @@ def test_all_of_it() -> None:
     ]
 
 
+def test_who_only_watches_sees_no_rows() -> None:
+    watched = replace(READ, rows=0, fetching=make_latency([0]))
+    (told,) = [line for line in lines(replace(FULL, statements=(watched,))) if "2 ms" in line]
+    assert told.split() == ["18k", "2", "ms", "2", "ms", "2", "ms", "–", "–", "0", "%"]
+
+
 def test_one_statement_has_no_name_and_tells_its_parts() -> None:
     found = lines(DatabaseRecord(driver="sqlite3", statements=(READ,), counters=ServerCounters(reason="unknown")))
     assert found == [

@@ -31,6 +31,7 @@ from paceline.report.html.overview import Overview, overview
 from paceline.report.html.page import render_html
 from paceline.report.html.picture import Forest, Scale
 from paceline.report.html.sampling import bars, percentile_curve, slices
+from paceline.report.html.stores import database_tables
 from paceline.report.html.sweeps import Sweep, sweeps
 from paceline.report.html.tiles import Tile, held_limits, tiles
 from paceline.report.svg import render_svg
@@ -113,6 +114,15 @@ class TestIntervals:
             low, high = np.quantile(random.exponential(size=2_000), shares)
             covered += low <= -math.log(0.05) <= high
         assert 930 <= covered <= 970
+
+
+def test_who_only_watches_statements_sees_no_rows() -> None:
+    database = html_cases.timed().record.database
+    assert database is not None
+    watched = replace(database.statements[0], rows=0, fetching=make_latency((0,)))
+    for statement, rows in ((database.statements[0], "10"), (watched, "–")):
+        (table, *_) = database_tables(replace(database, statements=(statement,)), S)
+        assert table.rows[0][5] == rows
 
 
 class TestForest:

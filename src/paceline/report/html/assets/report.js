@@ -43,14 +43,14 @@ const logs = (values) => values.map((value) => value > 0 ? Math.log10(value) : n
 const shape = (name, index, more) => ({ label: name, stroke: () => ink(LINES[index % 5]), width: 1.6, dash: index > 2 ? [6, 3] : undefined, points: { size: 5 }, ...more });
 
 // Words in a plot stand on a halo, each below the last where they would touch; `x` may depend on how wide they are.
-const word = (u, text, x, y, colour, used) => {
+const word = (u, text, x, y, colour, used, step = 13) => {
   const ratio = devicePixelRatio, { ctx, bbox } = u;
   ctx.font = 11 * ratio + "px system-ui, sans-serif"; ctx.textAlign = "left"; ctx.textBaseline = "middle"; ctx.setLineDash([]);
   const wide = ctx.measureText(text).width;
   if (typeof x === "function") x = x(wide);
   if (x + wide > bbox.left + bbox.width) x = Math.max(bbox.left + bbox.width - wide - 2 * ratio, bbox.left);
   y = Math.max(y, bbox.top + 7 * ratio);
-  while (used.some(([left, right, at]) => Math.abs(at - y) < 13 * ratio && left < x + wide && x < right)) y += 13 * ratio;
+  while (used.some(([left, right, at]) => Math.abs(at - y) < 13 * ratio && left < x + wide && x < right)) y += step * ratio;
   used.push([x, x + wide, y]);
   ctx.lineWidth = 4 * ratio; ctx.lineJoin = "round"; ctx.strokeStyle = ink("--panel"); ctx.strokeText(text, x, y);
   ctx.fillStyle = colour; ctx.fillText(text, x, y);
@@ -66,7 +66,7 @@ const limitLines = (u, limits, endOf, told) => {
     u.ctx.beginPath(); u.ctx.moveTo(left, y); u.ctx.lineTo(Math.min(endOf(limit), left + width), y); u.ctx.stroke();
     words.push([told(limit), left + 4 * ratio, y - 8 * ratio, colour]);
   }
-  for (const each of words) word(u, ...each, used);
+  for (const each of words) word(u, ...each, used, 16); // above its line, else below it
   u.ctx.restore();
 };
 const limitsOf = (test) => (test.limits || []).filter((each) => each.percentile > 0 && each.percentile < 100 && each.ms > 0);
@@ -162,7 +162,7 @@ const panel = (test, time, n, last, key) => {
       const most = limits.reduce((most, limit) => Math.log10(limit.ms) - high < 1 ? Math.max(most, Math.log10(limit.ms)) : most, high), [bottom, top] = padded(.1)(u, low, most);
       return [bottom, most > high ? top + (top - bottom) * .1 : top];
     } : (u, low, high) => title === "Memory" ? [low - (high - low) * .2 - .5, high + (high - low) * .2 + .5] : [0, high * 1.12 || 1] } },
-    axes: [axis({ size: last ? 26 : 0, values: (u, marks) => marks.map((at) => last ? significant(at) + " s" : "") }), (isLatency ? logAxis : axis)({ size: 62, space: 24, ...(isLatency ? {} : { values: (u, marks) => marks.map((value) => inUnit(value, unit)) }) })],
+    axes: [axis({ size: last ? 26 : 0, values: (u, marks) => marks.map((at) => last ? significant(at) + " s" : "") }), (isLatency ? logAxis : axis)({ size: 70, space: 24, ...(isLatency ? {} : { values: (u, marks) => marks.map((value) => inUnit(value, unit)) }) })],
     series: [{ label: "at", value: (u, at) => at == null ? "–" : significant(at) + " s" }, ...names.map((name, index) => shape(name, index, {
       ...(colour ? { stroke: () => ink(colour), fill: () => ink(colour) } : bars ? { fill: () => ink("--c1") } : {}), ...(bars ? { paths: uPlot.paths.bars({ size: [.7, 40] }), width: 0, points: { show: false } } : { width: index ? 1.4 : 1.8, points: { show: false }, spanGaps: title !== "Latency" && title !== "Throughput" }),
       value: (u, value) => value == null ? "–" : isLatency ? inMs(10 ** value) : inUnit(value, unit),
