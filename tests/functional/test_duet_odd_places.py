@@ -51,8 +51,11 @@ def test_submodules_come_by_setup(shop: Repository, tmp_path: Path, monkeypatch:
     without = shop.duet(*words)
     assert without.returncode == 6  # neither side can be measured: that is no pass
     assert "No module named 'vendor.prices'" in without.stdout
+    assert "uncommitted changes, which neither side has" not in without.stdout
+    shop.write({"vendor/prices.py": FAST + "MORE = 1\n"})
     done = shop.duet(*words, "--setup", "git submodule update --init")
     assert "1 duet: " in done.stdout, done.stdout + done.stderr
+    assert "the submodule vendor has uncommitted changes, which neither side has" in " ".join(done.stdout.split())
 
 
 def test_two_names_of_one_interpreter_are_no_two_sides(shop: Repository, tmp_path: Path) -> None:

@@ -155,7 +155,9 @@ def test_its_reports_are_whole_and_name_no_machine(measured: Mapping[str, Any]) 
     readme = (EXAMPLE / "README.md").read_text()
     assert sorted(reports) == sorted(set(re.findall(r"`reports/([\w.]+)`", readme)))
     for quoted in re.findall(r"```text\n(.*?)\n```", readme, re.DOTALL):
-        assert any(quoted in text for text in reports.values()), quoted
+        assert any(quoted in text for text in reports.values()), (
+            f"README.md quotes what no file of reports/ holds (any more): copy it anew from there\n{quoted}"
+        )
     for name, text in reports.items():
         assert text.strip(), name
         for place in (Path.home(), ROOT, Path(tempfile.gettempdir()), Path(sys.prefix)):

@@ -52,6 +52,7 @@ class Revisions:
         changes: id of the tree of the working tree, where that differs from its last commit; else empty.
         below: the user's current folder within the checkout.
         replaced: tests that the base has too, but other ones: it runs the candidate's.
+        dirty_submodules: those of the working tree with changes that are not committed in them, which no copy has.
     """
 
     checkout: Path
@@ -63,6 +64,7 @@ class Revisions:
     changes: str
     below: Path
     replaced: tuple[str, ...] = ()
+    dirty_submodules: tuple[str, ...] = ()
 
     @property
     def copies(self) -> tuple[Path, Path, Path]:
@@ -112,6 +114,7 @@ def revisions(base_revision: str, folder: Path, tests: Sequence[Path] = ()) -> I
             candidate_commit=head,
             changes=_take_changes(checkout, room / _CANDIDATE, room),
             below=folder.resolve().relative_to(checkout.resolve()),
+            dirty_submodules=_dirty_submodules(checkout),
         )
         replaced = tuple(str(path) for path in tests if _take_tests(made, path))
         yield replace(made, replaced=replaced)
@@ -194,6 +197,17 @@ def _take_changes(checkout: Path, copy: Path, room: Path) -> str:
         return ""
     _git(copy, "read-tree", "--reset", "-u", tree, environment=apart)
     return tree
+
+
+def _dirty_submodules(checkout: Path) -> tuple[str, ...]:
+    if not (checkout / ".gitmodules").exists():
+        return ()
+    asked = ("status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=none")
+    # Without optional locks: the index is the user's, and not to be refreshed.
+    lines = _git(checkout, "--no-optional-locks", *asked).split("\0")
+    changed = [line.split(" ", 8) for line in lines if line.startswith("1 ")]
+    # '1 XY S<c><m><u> mode mode mode hash hash path'; of another commit (c) the candidate's copy knows.
+    return tuple(path for _, _, kind, *_, path in changed if kind.startswith("S") and kind[2:] != "..")
 
 
 def _take_tests(made: Revisions, path: Path) -> bool:

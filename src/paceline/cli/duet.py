@@ -196,6 +196,9 @@ def _measured(
         )
         run = run_duet(plan, SYSTEM_CLOCK, progress, journal.keep)
         other = [f"{name} is not the same on both sides: both ran the candidate's" for name in made.replaced]
+        other += [
+            f"the submodule {path} has uncommitted changes, which neither side has" for path in made.dirty_submodules
+        ]
         return replace(run, notices=(*other, *run.notices))
 
 

@@ -66,7 +66,7 @@ def options_of(config: pytest.Config) -> PerfOptions:
     folder = config.invocation_params.dir
     given: dict[str, Any] = {name: config.getoption(f"perf_{name}") for name in (*_FILES, *_FLAGS, "xdist")}
     options = PerfOptions(
-        **{name: _path(folder, given[name]) for name in _FILES},
+        **{name: _path(folder, name, given[name]) for name in _FILES},
         **{name: given[name] for name in _FLAGS},
         xdist=given["xdist"],
     )
@@ -97,9 +97,9 @@ def _told(name: str) -> str:
     return f"--perf-{name.replace('_', '-')}"
 
 
-def _path(folder: Path, text: str | None) -> Any:  # noqa: ANN401  # a Path or None, among flags
+def _path(folder: Path, name: str, text: str | None) -> Any:  # noqa: ANN401  # a Path or None, among flags
     if text is None:
         return None
     if not text or "\0" in text:
-        raise pytest.UsageError(f"{text!r} is no path of a file")
+        raise pytest.UsageError(f"{_told(name)}: {text!r} is no path of a file")
     return Path(os.path.abspath(folder / text))  # noqa: PTH100  # links are followed when the file is written
