@@ -169,14 +169,14 @@ def test_a_load_ends_when_nobody_asks_for_it_any_more(
 ) -> None:
     """As when the driver is killed."""
     quiet = threading.Event()
-    ask = fleet.Fleet.call
+    ask = fleet.Line.call
 
-    def call(self: fleet.Fleet, worker: str, function: Any, *arguments: Any) -> Any:
+    async def call(self: fleet.Line, function: Any, *arguments: Any) -> Any:
         if quiet.is_set():
             raise OSError("nobody")
-        return ask(self, worker, function, *arguments)
+        return await ask(self, function, *arguments)
 
-    monkeypatch.setattr(fleet.Fleet, "call", call)
+    monkeypatch.setattr(fleet.Line, "call", call)
     with pytest.raises(MeasurementError, match="lost with its worker"):
         runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 600.0)), observer=Watching(quiet.set))
     wait_for(lambda: not generators())

@@ -12,14 +12,25 @@ from dataclasses import replace
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
-from paceline.engine.child_process import LENGTH_BYTES, Failed, Learned, Message, Progress, Ready, Slice, Window
+from paceline.engine.child_process import (
+    LENGTH_BYTES,
+    Failed,
+    Learned,
+    LegEnded,
+    Message,
+    Progress,
+    Ready,
+    Slice,
+    Window,
+)
 from paceline.engine.live import Seen
 from paceline.engine.observation import Observation
 from paceline.engine.orders import Orders
-from paceline.engine.request import LoadNow, RunRequest
+from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.engine.runs import run_here
+from paceline.records.increments import Teller
+from paceline.records.latency import Latency
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries
 
 _OBJECTS_PER_COLLECTION = 50_000
 
@@ -31,14 +42,12 @@ class Pipe:
     """Reports to the parent. An observer of the run.
 
     Attributes:
-        slices: whether what was seen so far is sent as slices.
+        teller: of a leg: what was seen is sent by increments.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.slices = False
-        self._interval_ns = 0
-        self._newest = 0
+        self.teller: Teller | None = None
 
     def send(self, message: Message) -> None:
         """Write a message as a whole; a parent that has gone is noticed through stdin."""
@@ -53,19 +62,20 @@ class Pipe:
     def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
         """To the parent."""
         del record_name
+        if load is not None and self.teller is not None:
+            load = replace(load, latency=Latency())  # the parent has that of all legs from what they tell
         self.send(Progress(share, attempts, load))
 
     def partial(self, record: RunRecord) -> None:
         """To the parent."""
-        self.send(self._slice(record) if self.slices else record)
+        self.send(record if self.teller is None else Slice(self.teller.tell(record)))
 
-    def _slice(self, record: RunRecord) -> Slice:
-        series = record.series
-        # The newest has grown since it was sent; a series that became coarser is another one.
-        since = self._newest if series.interval_ns == self._interval_ns else 0
-        new = tuple(piece for piece in series.slices if piece.position >= since)
-        self._interval_ns, self._newest = series.interval_ns, new[-1].position if new else since
-        return Slice(replace(record, series=TimeSeries(series.interval_ns, new)), since)
+    def ended(self, run: Run) -> None:
+        """To the parent: the last that is said."""
+        if self.teller is None:
+            self.send(run)
+        else:
+            self.send(LegEnded(self.teller.tell(run.record, is_last=True), run.stopped_by))
 
     def seen(self, seen: Seen) -> None:
         """To the parent, who judges it and closes stdin if the load is to end."""
@@ -81,7 +91,7 @@ def main(descriptor: int) -> None:
     pipe = Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
-        pipe.slices = request.leg is not None
+        pipe.teller = None if request.leg is None else Teller()
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.own_workers)
@@ -113,7 +123,7 @@ def main(descriptor: int) -> None:
     except Exception as error:  # noqa: BLE001  # told to whoever asked, who has a terminal
         pipe.send(Failed(MeasurementError(redact(f"the load could not be made: {type(error).__name__}: {error}"))))
     else:
-        pipe.send(run)
+        pipe.ended(run)
 
 
 def _order(data: bytes) -> tuple[RunRequest, Sequence[int] | None]:

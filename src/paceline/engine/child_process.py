@@ -9,21 +9,24 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 from paceline.core.errors import MeasurementError, PacelineError
 from paceline.engine.live import Seen
 from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
+from paceline.records.increments import Increment
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries
 from paceline.targets.replay import Sample
 
 _START = "import sys; sys.path[:] = sys.argv[2:]; from paceline.engine.child import main; main(int(sys.argv[1]))"
 LENGTH_BYTES = 8
 _END_S = 5.0  # for a child to end that was told to
 _CHUNK = 1 << 20
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +94,27 @@ class Replica:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """From a leg, every second: all that it has seen, of the time series only what is new.
+    """From a leg, every second: what it has seen since it last told."""
+
+    increment: Increment
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    """From a leg, at its end.
 
     Attributes:
-        record: with the slices from ``since`` on.
-        since: position of the first slice that is new or has changed; 0 for the whole series.
+        increment: what it has not told yet.
+        stopped_by: what ended it early.
     """
 
-    record: RunRecord
-    since: int
-
-    def joined(self, known: RunRecord | None) -> RunRecord:
-        """The whole record, ``known`` being what came of the slices before."""
-        series = self.record.series
-        earlier = () if known is None else known.series.slices
-        kept = tuple(piece for piece in earlier if piece.position < self.since)
-        return replace(self.record, series=TimeSeries(series.interval_ns, (*kept, *series.slices)))
+    increment: Increment
+    stopped_by: BaseException | None
 
 
-Message = Progress | Ready | Window | Learned | Seen | RunRecord | Slice | Run | EpochEnded | Replica | Failed
+Message = (
+    Progress | Ready | Window | Learned | Seen | RunRecord | Slice | LegEnded | Run | EpochEnded | Replica | Failed
+)
 
 OF_A_LOAD = "paceline.engine.child"
 OF_SEVERAL = "paceline.engine.replica"
@@ -185,12 +190,19 @@ class Child:
 
         Whoever was interrupted in it can go on with another iterator: no byte of a message is lost.
         """
+        return self._each(pickle.loads)  # from a child, by a pipe of our own
+
+    def packed_messages(self) -> Iterator[bytes]:
+        """The same, each pickled as it came."""
+        return self._each(bytes)
+
+    def _each(self, made: Callable[[bytes], _Made]) -> Iterator[_Made]:
         while True:
             data = b"".join(self._unread)
             self._unread[:] = [data]
             end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES])
             if len(data) >= max(end, LENGTH_BYTES + 1):
-                message = pickle.loads(data[LENGTH_BYTES:end])  # noqa: S301  # from a child, by a pipe of our own
+                message = made(data[LENGTH_BYTES:end])
                 self._unread[:] = [data[end:]]
                 yield message
             elif not self._read(end - len(data)):

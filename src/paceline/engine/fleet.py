@@ -4,9 +4,11 @@ A leg is no task of Dask's: tasks are run again when their worker dies, and a lo
 measurement. It is started by a call to its worker, which Dask never repeats, and lives in a process of its own there.
 """
 
+import asyncio
+import contextlib
 import pickle
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -22,7 +24,12 @@ from paceline.engine.request import RunRequest
 from paceline.targets.lanes import PackedTarget
 from paceline.workload.legs import Leg
 
-_ASK_S = 0.3
+_ASK_S = 0.3  # between two questions to a worker, of few
+_ASK_EACH_S = 0.001  # of many: a question costs the scheduler half of that
+_ALONE_S = 1.5  # a leg of which nobody has asked for so long ends itself
+_ALONE_QUESTIONS = 5  # or for so many questions
+_SOON_S = 0.5  # for an order to start, to few
+_SOON_EACH_S = 0.002  # of many
 _LOOK_S = 0.5
 _LONGER_S = 2.0  # than Dask's own limit, before a connection is given up
 _LOOKS_AT_A_CLOCK = 5
@@ -37,8 +44,6 @@ class Fleet:
         clock: of this machine.
     """
 
-    soon_s = 0.5
-
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -47,6 +52,9 @@ class Fleet:
         self._workers: Sequence[str] = ()
         self._ahead_s: dict[str, float] = {}
         self._children: list[RemoteChild] = []
+        self._lines: dict[str, Line] = {}
+        self._ask_s = _ASK_S
+        self.soon_s = _SOON_S
         self._closed = threading.Event()
 
     def open(self, asked: int) -> int:
@@ -63,7 +71,10 @@ class Fleet:
         self._check_versions()
         self._ahead_s = self._clocks()
         threading.Thread(target=self._watch, name="paceline-fleet", daemon=True).start()
-        return asked if asked > 1 else len(self._workers)
+        workers = len(self._workers)
+        self._ask_s = max(_ASK_S, _ASK_EACH_S * workers)
+        self.soon_s = max(_SOON_S, _SOON_EACH_S * workers)
+        return asked if asked > 1 else workers
 
     def child(self, leg: Leg) -> "RemoteChild":
         """The process of ``leg``, on the worker whose turn it is."""
@@ -72,6 +83,28 @@ class Fleet:
         self._children.append(child)
         return child
 
+    @property
+    def alone_s(self) -> float:
+        """How long a leg goes on of which nobody asks."""
+        return max(_ALONE_S, _ALONE_QUESTIONS * self._ask_s)
+
+    def begun(self, child: "RemoteChild") -> None:
+        """``child`` has been started: it is asked from now on."""
+        self._client.loop.add_callback(self._keep_asking, child)
+
+    def _keep_asking(self, child: "RemoteChild") -> None:
+        line = self._lines.get(child.worker)
+        if line is None:
+            line = self._lines[child.worker] = Line(self._client, child.worker, self._ask_s)
+            self._client.loop.add_callback(line.keep_asking)
+        line.add(child)
+
+    def wake(self, worker: str) -> None:
+        """There is something to be told to a leg of ``worker``."""
+        line = self._lines.get(worker)
+        if line is not None:  # else there is a word for it when it is first asked
+            self._client.loop.add_callback(line.wake)
+
     def call(self, worker: str, function: Any, *arguments: Any) -> Any:  # noqa: ANN401  # whatever it returns
         """What ``function`` returns on ``worker``; what it raises there is raised here."""
         return self._client.run(function, *arguments, workers=[worker])[worker]
@@ -79,6 +112,8 @@ class Fleet:
     def close(self) -> None:
         """Leave the cluster as it was found."""
         self._closed.set()
+        for line in [*self._lines.values()]:
+            self._client.loop.add_callback(line.close)
         if self._is_ours and self._client is not None:
             self._client.close()
 
@@ -117,6 +152,62 @@ class Fleet:
         return {worker: ahead_s for worker, (_, ahead_s) in best.items()}
 
 
+class Line:
+    """Speaks with all legs of one worker, on the event loop of the cluster's client: no thread waits for any of them.
+
+    Args:
+        client: of the cluster.
+        worker: which.
+        ask_s: pause between two questions, where nothing is to be told.
+    """
+
+    def __init__(self, client: Any, worker: str, ask_s: float) -> None:  # noqa: ANN401  # a Client
+        self._client = client
+        self._worker = worker
+        self._ask_s = ask_s
+        self._children: list[RemoteChild] = []
+        self._wake = asyncio.Event()
+        self._closed = False
+
+    def add(self, child: "RemoteChild") -> None:
+        """One more leg, which has been started."""
+        self._children.append(child)
+
+    def wake(self) -> None:
+        """There is something to be told."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Nobody is asked any more."""
+        self._closed = True
+        self._wake.set()
+
+    async def keep_asking(self) -> None:
+        """Fetch what they have said, again and again, which also tells them that somebody is here."""
+        while not self._closed:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), self._ask_s)
+            self._wake.clear()
+            self._children = [child for child in self._children if child.is_open]
+            if self._children:
+                await self._ask()
+
+    async def _ask(self) -> None:
+        asked = [*self._children]
+        words = {child.name: child.words() for child in asked}
+        try:
+            told = await self.call(station.exchange_all, words)
+            for child in asked:
+                child.heard(*told[child.name])
+        except Exception as error:  # noqa: BLE001  # whatever Dask raises: its legs are out of reach
+            for child in asked:
+                child.lost(f"was lost with its worker {self._worker} ({type(error).__name__}: {error})")
+
+    async def call(self, function: Any, *arguments: Any) -> Any:  # noqa: ANN401  # whatever it returns
+        """What ``function`` returns on the worker."""
+        return (await self._client.run(function, *arguments, workers=[self._worker]))[self._worker]
+
+
 class RemoteChild:
     """The process of a leg on another machine; used as a ``Child`` is."""
 
@@ -124,11 +215,15 @@ class RemoteChild:
         self._fleet = fleet
         self.worker = worker
         self._ahead_s = ahead_s
-        self._name = uuid4().hex
-        self._said: SimpleQueue[bytes | None] = SimpleQueue()
+        self.name = uuid4().hex
+        self._take: Callable[[Message | None], None] = lambda _: None
         self._words: SimpleQueue[station.Words] = SimpleQueue()
+        self._lock = threading.Lock()  # on its end, which comes once
         self._ending: str | None = None
-        self._wake = threading.Event()
+
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
+        self._take = take
 
     def order(self, request: RunRequest) -> None:
         """Tell it what to run.
@@ -143,18 +238,10 @@ class RemoteChild:
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise MeasurementError(f"the target cannot be handed to another machine: {error}") from error
         try:
-            self._fleet.call(self.worker, station.begin, self._name, order)
+            self._fleet.call(self.worker, station.begin, self.name, order, self._fleet.alone_s)
         except Exception as error:
             raise MeasurementError(f"worker {self.worker} cannot start its part of the load: {error}") from error
-        threading.Thread(target=self._ask, name=f"paceline-ask-{self.worker}", daemon=True).start()
-
-    def messages(self) -> Iterator[Message]:
-        """What it says, until it has nothing more to say."""
-        while (data := self._said.get()) is not None:
-            message: Message = pickle.loads(data)  # noqa: S301  # from the cluster's own peers
-            if isinstance(message, Window):
-                message = replace(message, at_s=message.at_s - self._ahead_s)
-            yield message
+        self._fleet.begun(self)
 
     def start_at(self, at_s: float) -> None:
         """Tell it when to start, by the clock of this machine."""
@@ -174,11 +261,37 @@ class RemoteChild:
         self._tell("stop")
         return 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to be said to it, or to be heard."""
+        return self._ending is None or not self._words.empty()
+
+    def words(self) -> list[station.Words]:
+        """What is to be said to it."""
+        words = []
+        while not self._words.empty():
+            words.append(self._words.get())
+        return words
+
+    def heard(self, said: Sequence[bytes], ending: str | None) -> None:
+        """It has said something, and has ended if there is an ``ending``."""
+        for data in said:
+            if self._ending is not None:
+                return
+            message: Message = pickle.loads(data)  # noqa: S301  # from the cluster's own peers
+            if isinstance(message, Window):
+                message = replace(message, at_s=message.at_s - self._ahead_s)
+            self._take(message)
+        if ending is not None:
+            self.lost(ending)
+
     def lost(self, why: str) -> None:
         """It is out of reach."""
-        if self._ending is None:
+        with self._lock:
+            if self._ending is not None:
+                return
             self._ending = why
-            self._said.put(None)
+        self._take(None)
 
     def how(self) -> str:
         """How it ended, in words that follow 'the process'."""
@@ -186,24 +299,7 @@ class RemoteChild:
 
     def _tell(self, verb: str, at_s: float = 0.0) -> None:
         self._words.put((verb, at_s))
-        self._wake.set()
-
-    def _ask(self) -> None:
-        """Fetch what it has said, again and again, which also tells it that somebody is here."""
-        ending: str | None = None
-        while ending is None and self._ending is None:
-            self._wake.wait(_ASK_S)
-            self._wake.clear()
-            words = []
-            while not self._words.empty():
-                words.append(self._words.get())
-            try:
-                said, ending = self._fleet.call(self.worker, station.exchange, self._name, words)
-            except Exception as error:  # noqa: BLE001  # whatever Dask raises: the leg is out of reach
-                said, ending = [], f"was lost with its worker {self.worker} ({type(error).__name__}: {error})"
-            for data in said:
-                self._said.put(data)
-        self.lost(ending or "")
+        self._fleet.wake(self.worker)
 
 
 def _connected(cluster: Cluster) -> Any:  # noqa: ANN401  # a Client

@@ -1,7 +1,7 @@
 """What closed and open loops over lanes share: the log, the ticks, the end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy
 
 from paceline.core.clock import Clock
@@ -15,12 +15,13 @@ from paceline.records.latency import Latency
 from paceline.records.load import LoadRecord
 from paceline.records.outcome import AttemptEnd
 from paceline.records.recorder import Recorder
+from paceline.records.time_series import TimeSlice
 from paceline.stats.summary import Moments
 from paceline.targets.lanes import Lane, Lanes, MarkingLanes
 
 _TICK_S = 0.1
 _MOST_NS = (1 << 63) - 1
-_NOW_NS = 1_000_000_000  # what is shown as now: the last second
+NOW_NS = 1_000_000_000  # what is shown as now: the last second
 _FOLD_AT = 1_024  # attempts
 _SWEEP_S = 0.1  # of 10,000 connections it takes 0.3 ms
 _CPU_S = 1.0
@@ -292,24 +293,29 @@ class LanesDrive(Drive):
         )
 
 
+def latency_now(recent: Sequence[TimeSlice]) -> Latency:
+    """The distribution of what is to be shown as now: without sums, and without extremes."""
+    histogram = Histogram.merged(piece.histogram for piece in recent)
+    return Latency(Moments(histogram.count, minimum=0, maximum=_MOST_NS), histogram, None)
+
+
 def load_now(drive: Drive, now_s: float) -> LoadNow | None:
     """How a load is doing at ``now_s``; None for what is no load over lanes."""
     if not isinstance(drive, LanesDrive):
         return None
     drive.take_down()
     series = drive.recorder.series
-    width = max(_NOW_NS // series.interval_ns, 1)
+    width = max(NOW_NS // series.interval_ns, 1)
     elapsed_s = now_s - drive.origin_s
     last = int(elapsed_s * NS_PER_S) // series.interval_ns  # under way, not whole yet
     recent = [piece for piece in series.slices[-width - 1 :] if last - width <= piece.position < last]
     covered_s = min(width, last) * series.interval_ns / NS_PER_S
-    histogram = Histogram.merged(piece.histogram for piece in recent)
     counts = drive.recorder.counts
     return LoadNow(
         elapsed_s=elapsed_s,
         per_second=sum(piece.ok for piece in recent) / covered_s if covered_s else 0.0,
         errors=counts.errors + counts.timeouts,
         in_flight=drive.in_flight,
-        latency=Latency(Moments(histogram.count, minimum=0, maximum=_MOST_NS), histogram, None),
+        latency=latency_now(recent),
         cpu_percent=drive.cpu_percent_now,
     )

@@ -4,16 +4,15 @@ from dataclasses import dataclass, replace
 
 from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import Progress
+from paceline.engine.lanes_drive import NOW_NS, latency_now
 from paceline.engine.live import Seen
 from paceline.engine.places import LegChild
-from paceline.engine.request import LoadNow, Run
-from paceline.records.histogram import Histogram
-from paceline.records.latency import Latency
+from paceline.engine.request import LoadNow
+from paceline.records.increments import Increment
 from paceline.records.load import LegRun
-from paceline.records.merging import legs_merged
 from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries
+from paceline.records.summing import RunSum
 from paceline.workload.arrivals import expected_arrivals
 from paceline.workload.legs import Leg
 from paceline.workload.models import FixedIterations, Workload, has_arrivals
@@ -31,8 +30,11 @@ class LegSeen:
         is_over: whether it has nothing more to say.
         opened_s: when its window opened.
         progress: the newest.
-        partial: all that it has seen, as of its newest slice.
-        ended: what it reported at its end.
+        record: what it has told last of all that it has seen, without what grows.
+        busiest_percent: CPU of its thread in its busiest second; 100 is one core.
+        generator_lag_p99_ns: of its arrivals; None of a closed loop.
+        has_ended: whether it has reported at its end.
+        stopped_by: what ended it early.
         lost: why it did not come to its end, in words that follow 'it'.
     """
 
@@ -43,52 +45,74 @@ class LegSeen:
     is_over: bool = False
     opened_s: float | None = None
     progress: Progress | None = None
-    partial: RunRecord | None = None
-    ended: Run | None = None
+    record: RunRecord | None = None
+    busiest_percent: float = 0.0
+    generator_lag_p99_ns: float | None = None
+    has_ended: bool = False
+    stopped_by: BaseException | None = None
     lost: str = ""
 
-    @property
-    def record(self) -> RunRecord | None:
-        """What is known of what it saw."""
-        if self.ended is not None:
-            return self.ended.record
-        if self.partial is None:
-            return None
-        # That it is incomplete is said of the leg, not of the run.
-        return replace(self.partial, circumstances=replace(self.partial.circumstances, interruption=None))
+    def told(self, increment: Increment) -> None:
+        """It has said more."""
+        self.record = increment.record
+        self.busiest_percent = increment.busiest_percent
+        self.generator_lag_p99_ns = increment.generator_lag_p99_ns
 
 
-def together(legs: list[LegSeen], workload: Workload, start_s: float | None) -> RunRecord | None:
-    """The record of the run that they made; None where no leg has told anything."""
-    records = [record for leg in legs if (record := leg.record) is not None]
-    if not records:
+def together(legs: list[LegSeen], seen: RunSum, workload: Workload, start_s: float | None) -> RunRecord | None:
+    """The record of the run that they made; None where no leg has told anything.
+
+    Args:
+        legs: all of them.
+        seen: what they have told.
+        workload: that they share.
+        start_s: when they were to start.
+    """
+    record = seen.record()
+    if record is None:
         return None
-    record = legs_merged(records)
     assert record.load is not None
     runs = tuple(_leg_run(leg, workload, start_s) for leg in legs)
     arrivals = record.load.arrivals
     if arrivals is not None and any(leg.lost for leg in legs):
         arrivals = replace(arrivals, planned=sum(each.planned or 0 for each in runs))
-    return replace(record, load=replace(record.load, legs=runs, arrivals=arrivals))
+    # That one which was lost has told of a run under way is said of the leg, not of the run.
+    ends = [leg.record.circumstances.interruption for leg in legs if leg.has_ended and leg.record is not None]
+    around = replace(record.circumstances, interruption=next((end for end in ends if end is not None), None))
+    return replace(record, circumstances=around, load=replace(record.load, legs=runs, arrivals=arrivals))
 
 
-def seen_by_all(legs: list[LegSeen]) -> Seen | None:
-    """What they have seen together up to the moment that all of them have told; None before there is one."""
-    known = [(leg, record) for leg in legs if (record := leg.record) is not None]
-    alive = [record for leg, record in known if not leg.lost]
-    if not alive or len(alive) < sum(not leg.lost for leg in legs):
-        return None
-    record = legs_merged([record for _, record in known])
-    told_ns = min(each.elapsed_ns for each in alive)
-    series = record.series
-    whole = tuple(piece for piece in series.slices if (piece.position + 1) * series.interval_ns <= told_ns)
-    return Seen(
-        elapsed_ns=told_ns,
-        counts=record.counts,
-        moments=record.latency.moments,
-        series=TimeSeries(series.interval_ns, whole),
-        parts=() if record.load is None else record.load.parts,
-    )
+class SeenByAll:
+    """What they have seen together up to the moment that all of them have told, look by look.
+
+    Args:
+        seen: what they tell.
+        parts: whether the attempts by name are wanted.
+    """
+
+    def __init__(self, seen: RunSum, *, parts: bool) -> None:
+        self._seen = seen
+        self._parts = parts
+        self._until_ns = 0  # intervals that end by then were told as a whole
+
+    def look(self, legs: list[LegSeen]) -> Seen | None:
+        """As of now; None before every leg that is not lost has told something."""
+        alive = [leg.record for leg in legs if not leg.lost]
+        records = [record for record in alive if record is not None]
+        if not records or len(records) < len(alive):
+            return None
+        told_ns = min(record.elapsed_ns for record in records)
+        new = self._seen.series.between(self._until_ns, told_ns)
+        self._until_ns = max(told_ns // new.interval_ns * new.interval_ns, self._until_ns)
+        counts, moments = self._seen.counted()
+        record = self._seen.record() if self._parts else None
+        return Seen(
+            elapsed_ns=told_ns,
+            counts=counts,
+            moments=moments,
+            series=new,
+            parts=() if record is None or record.load is None else record.load.parts,
+        )
 
 
 def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
@@ -108,8 +132,8 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
         counts=record.counts,
         planned=planned,
         delivered=delivered,
-        busiest_percent=max(record.load.cpu_percent, default=0.0),
-        generator_lag_p99_ns=None if arrivals is None else arrivals.generator_lag.quantile_ns(0.99),
+        busiest_percent=leg.busiest_percent,
+        generator_lag_p99_ns=leg.generator_lag_p99_ns,
         start_skew_ns=skew_ns,
         lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
@@ -133,18 +157,16 @@ def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
     return min(part, 1.0)
 
 
-def now_together(loads: list[LoadNow]) -> LoadNow | None:
-    """How the load as a whole is doing."""
+def now_together(loads: list[LoadNow], seen: RunSum) -> LoadNow | None:
+    """How the load as a whole is doing; latencies are of the newest second of which ``seen`` was told."""
     if not loads:
         return None
     cpu = [each.cpu_percent for each in loads if each.cpu_percent is not None]
-    first = loads[0]
-    latency = Histogram.merged(each.latency.histogram for each in loads)
     return LoadNow(
         elapsed_s=max(each.elapsed_s for each in loads),
         per_second=sum(each.per_second for each in loads),
         errors=sum(each.errors for each in loads),
         in_flight=sum(each.in_flight for each in loads),
-        latency=Latency(replace(first.latency.moments, count=latency.count), latency, None),
+        latency=latency_now(seen.series.newest(NOW_NS)),
         cpu_percent=max(cpu, default=None),
     )

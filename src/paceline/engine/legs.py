@@ -5,6 +5,7 @@ No leg is ever started again: what one that is lost would still have sent is mis
 
 import threading
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from paceline.core.clock import Clock
@@ -12,27 +13,29 @@ from paceline.core.errors import MeasurementError
 from paceline.engine.child_process import (
     Failed,
     Learned,
+    LegEnded,
     Message,
     Progress,
     Ready,
     Slice,
     Window,
 )
-from paceline.engine.leg_seen import LegSeen, now_together, seen_by_all, together
+from paceline.engine.leg_seen import LegSeen, SeenByAll, now_together, together
 from paceline.engine.live import OnSlice, aborted_run
 from paceline.engine.observation import Observation
 from paceline.engine.places import Cores, Places
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
 from paceline.records.load import Probe
-from paceline.records.merging import legs_merged
 from paceline.records.run_record import Aborted
+from paceline.records.summing import RunSum
 from paceline.sysmon.fingerprint import this_machine
 from paceline.targets.lanes import LaneTarget, SplitTarget
 from paceline.workload.legs import Leg, check_legs
 
 _SILENT_S = 10.0  # a leg says something twice a second
 _LOOK_S = 1.0
+_SHOWN_S = 0.5  # of a thousand legs two thousand a second say how they are doing
 _KEPT_S = 10.0
 
 
@@ -68,12 +71,16 @@ class Legs:
         self._observation = Observation(clock, request.target_pids)
         self._heard: SimpleQueue[tuple[LegSeen, Message | None]] = SimpleQueue()
         self._legs: list[LegSeen] = []
+        self._seen = RunSum()
+        self._lock = threading.Lock()  # on that
+        self._looks = SeenByAll(self._seen, parts=request.live_parts)
         self._prober: Prober | None = None
         self._probe: Probe | None = None
         self._failed: Failed | None = None
         self._stopped_by: BaseException | None = None
         self._start_s: float | None = None
-        self._kept_s = clock.now_s()
+        self._kept_s = self._looked_s = clock.now_s()
+        self._shown_s = -_SHOWN_S
 
     def interrupt(self, stop: BaseException) -> None:
         """From another thread too: end the run early."""
@@ -125,19 +132,23 @@ class Legs:
                 setup=None,
                 teardown=None,
             )
+            leg.child.hear(partial(self._hear, leg))
             leg.child.order(share)
-            threading.Thread(target=self._hear, args=(leg,), name=f"paceline-leg-{number}", daemon=True).start()
         if self._stopped_by is not None:
             self.interrupt(self._stopped_by)  # before there was anything to stop
 
-    def _hear(self, leg: LegSeen) -> None:
-        try:
-            for message in leg.child.messages():
-                self._heard.put((leg, message))
-                if isinstance(message, Run | Failed):
-                    break  # its last; whatever keeps it alive is not waited for
-        finally:
-            self._heard.put((leg, None))
+    def _hear(self, leg: LegSeen, message: Message | None) -> None:
+        """From another thread than the one that runs this.
+
+        There a Ctrl-C could come in the midst of adding, and an increment is told but once.
+        """
+        if isinstance(message, Slice | LegEnded):
+            with self._lock:
+                self._seen.add(leg.leg.number, message.increment)
+                leg.told(message.increment)
+        if isinstance(message, LegEnded):
+            leg.has_ended, leg.stopped_by = True, message.stopped_by
+        self._heard.put((leg, message))
 
     def _listen(self) -> None:
         until_s = self._clock.now_s() + self._request.longest_s
@@ -160,6 +171,9 @@ class Legs:
 
     def _look_for_the_silent(self, until_s: float) -> None:
         now_s = self._clock.now_s()
+        if now_s - self._looked_s < _LOOK_S:
+            return
+        self._looked_s = now_s
         for leg in self._legs:
             if leg.is_over or leg.lost:
                 continue
@@ -176,15 +190,13 @@ class Legs:
         match message:
             case None:
                 leg.is_over = True
-                if leg.ended is None and self._start_s is None:
+                if not leg.has_ended and self._start_s is None:
                     self.interrupt(MeasurementError("a process of the load ended before the start"))
             case Ready():
                 leg.is_ready = True
                 self._start()
             case Window():
                 self._take_window(leg, message)
-            case Run():
-                leg.ended = message
             case Failed():
                 self._failed = self._failed or message
                 self.interrupt(message.error)
@@ -200,7 +212,6 @@ class Legs:
                 if self._prober is not None:
                     self._prober.learned(message.sample)
             case Slice():
-                leg.partial = message.joined(leg.partial)
                 self._keep()
                 self._judge()
 
@@ -218,7 +229,7 @@ class Legs:
                 self._observation.open()
                 if self._prober is not None:
                     self._prober.open(window.seen_per_second * len(self._legs))
-        elif all(each.ended is not None or each.is_over for each in self._legs if each is not leg):
+        elif all(each.has_ended or each.is_over for each in self._legs if each is not leg):
             self._close()
 
     def _close(self) -> None:
@@ -227,24 +238,34 @@ class Legs:
             self._prober.close()
 
     def _show(self) -> None:
+        now_s = self._clock.now_s()
+        if now_s - self._shown_s < _SHOWN_S:
+            return
+        self._shown_s = now_s
         every = [leg.progress for leg in self._legs if leg.progress is not None]
         share = sum(each.share for each in every) / len(self._legs)
-        load = self._observation.with_targets(now_together([each.load for each in every if each.load is not None]))
+        with self._lock:
+            load = now_together([each.load for each in every if each.load is not None], self._seen)
+        load = self._observation.with_targets(load)
         self._observer.progress(self._request.name, share, sum(each.attempts for each in every), load)
 
     def _keep(self) -> None:
         now_s = self._clock.now_s()
-        partials = [leg.partial for leg in self._legs if leg.partial is not None]
-        if now_s - self._kept_s >= _KEPT_S and len(partials) == len(self._legs):
-            self._kept_s = now_s
-            self._observer.partial(legs_merged(partials))
+        if now_s - self._kept_s < _KEPT_S or any(leg.record is None for leg in self._legs):
+            return
+        self._kept_s = now_s
+        with self._lock:
+            record = self._seen.record()
+        if record is not None:
+            self._observer.partial(record)
 
     def _judge(self) -> None:
         now_s = self._clock.now_s()
         if self._on_slice is None or self._aborted is not None or now_s - self._judged_s < _LOOK_S:
             return
         self._judged_s = now_s
-        seen = seen_by_all(self._legs)
+        with self._lock:
+            seen = self._looks.look(self._legs)
         self._aborted = None if seen is None else self._on_slice(seen)
         if self._aborted is not None:
             for leg in self._legs:
@@ -262,9 +283,10 @@ class Legs:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
         for leg in self._legs:
-            if leg.ended is None and not leg.lost:
+            if not leg.has_ended and not leg.lost:
                 leg.lost = leg.child.how()
-        record = together(self._legs, self._request.workload, self._start_s)
+        with self._lock:
+            record = together(self._legs, self._seen, self._request.workload, self._start_s)
         if record is None:
             if self._stopped_by is not None and not isinstance(self._stopped_by, MeasurementError):
                 raise self._stopped_by
@@ -273,7 +295,7 @@ class Legs:
         assert record.load is not None
         load = replace(record.load, own_process=True, probe=self._probe, tolerated_loss=self._tolerated_loss)
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
-        run = Run(record, self._stopped_by or next((leg.ended.stopped_by for leg in self._legs if leg.ended), None))
+        run = Run(record, self._stopped_by or next((leg.stopped_by for leg in self._legs if leg.has_ended), None))
         return run if self._aborted is None or self._stopped_by is not None else aborted_run(run, self._aborted)
 
 

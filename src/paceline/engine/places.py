@@ -1,21 +1,22 @@
 """Where the processes of a load's legs live, and what is said to each of them."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable
 from typing import Protocol
 
-from paceline.engine.child_process import Child, Message, usable_cores
+from paceline.engine.child_process import Child, Failed, LegEnded, Message, usable_cores
 from paceline.engine.request import RunRequest
 from paceline.workload.legs import Leg
 
 
 class LegChild(Protocol):
-    """The process of a leg, here or elsewhere; what :class:`Child` says of each."""
+    """The process of a leg, here or elsewhere; what :class:`Child` says of each but ``hear``."""
 
     def order(self, request: RunRequest) -> None:
         """Tell it what to run."""
 
-    def messages(self) -> Iterator[Message]:
-        """What it says."""
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
 
     def start_at(self, at_s: float) -> None:
         """Tell it when to start."""
@@ -52,6 +53,24 @@ class Places(Protocol):
         """No more legs."""
 
 
+class CoreChild(Child):
+    """The process of a leg on this machine."""
+
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
+
+        def hear() -> None:
+            try:
+                for message in self.messages():
+                    take(message)
+                    if isinstance(message, LegEnded | Failed):
+                        break  # its last; whatever keeps it alive is not waited for
+            finally:
+                take(None)
+
+        threading.Thread(target=hear, name=f"paceline-leg-{self.pid}", daemon=True).start()
+
+
 class Cores:
     """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind."""
 
@@ -61,10 +80,10 @@ class Cores:
         """As many as asked for."""
         return asked
 
-    def child(self, leg: Leg) -> Child:
+    def child(self, leg: Leg) -> CoreChild:
         """A process for ``leg``."""
         cores = usable_cores()
-        return Child([cores[leg.number]] if leg.of <= len(cores) else None)
+        return CoreChild([cores[leg.number]] if leg.of <= len(cores) else None)
 
     def close(self) -> None:
         """Nothing is left to do."""

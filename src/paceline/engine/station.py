@@ -1,13 +1,14 @@
 """What a machine of a cluster does for a load: starts the process of a leg, keeps what it says until it is fetched.
 
-The driver asks for news twice a second or more often. Where it no longer does, nobody is left to judge the load or to
-end it: it ends here.
+The driver asks for news now and then. Where it no longer does, nobody is left to judge the load or to end it: it ends
+here.
 """
 
 import pickle
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from paceline.engine.child_process import Child
 from paceline.engine.request import RunRequest
 from paceline.targets.lanes import PackedTarget
 
-_ALONE_S = 1.5  # without a question: the driver is gone, or cannot reach this machine
 _ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
@@ -29,12 +29,14 @@ class Station:
 
     Args:
         order: the pickled request.
+        alone_s: how long without a question says that the driver is gone, or cannot reach this machine.
     """
 
-    def __init__(self, order: bytes) -> None:
+    def __init__(self, order: bytes, alone_s: float) -> None:
+        self._alone_s = alone_s
         self._folder = tempfile.TemporaryDirectory(prefix="paceline-leg-")
         self._child = Child()
-        self._said: list[bytes] = []
+        self._said: deque[bytes] = deque()
         self._ending: str | None = None
         self._asked_s = SYSTEM_CLOCK.now_s()
         self._patience_s = _ALONE_BEFORE_S
@@ -49,14 +51,16 @@ class Station:
         for verb, at_s in words:
             match verb:
                 case "start":
-                    self._patience_s = _ALONE_S
+                    self._patience_s = self._alone_s
                     self._child.start_at(at_s)
                 case "stop":
                     self._child.stop()
                 case "kill":
                     self._child.kill()
         ending = self._ending  # read first: what was said before it is in the list by then
-        said, self._said = self._said, []
+        said = []
+        while self._said:  # one by one: another may be put in meanwhile
+            said.append(self._said.popleft())
         return said, ending
 
     def _at_home(self, request: RunRequest) -> RunRequest:
@@ -67,8 +71,8 @@ class Station:
 
     def _relay(self) -> None:
         try:
-            for message in self._child.messages():
-                self._said.append(pickle.dumps(message))
+            for message in self._child.packed_messages():
+                self._said.append(message)
         finally:
             self._child.end()
             self._over.set()
@@ -87,10 +91,10 @@ class Station:
 _STATIONS: dict[str, Station] = {}
 
 
-def begin(name: str, order: bytes) -> None:
+def begin(name: str, order: bytes, alone_s: float) -> None:
     """Start the leg ``name``, once."""
     if name not in _STATIONS:
-        _STATIONS[name] = Station(order)
+        _STATIONS[name] = Station(order, alone_s)
 
 
 def exchange(name: str, words: Sequence[Words]) -> tuple[list[bytes], str | None]:
@@ -102,6 +106,11 @@ def exchange(name: str, words: Sequence[Words]) -> tuple[list[bytes], str | None
     if ending is not None:
         del _STATIONS[name]
     return said, ending
+
+
+def exchange_all(words: Mapping[str, Sequence[Words]]) -> dict[str, tuple[list[bytes], str | None]]:
+    """:func:`exchange` with each of several legs of this machine, by their names."""
+    return {name: exchange(name, told) for name, told in words.items()}
 
 
 def now_s() -> float:

@@ -11,7 +11,7 @@ import operator
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from paceline.core.errors import FileFormatError
+from paceline.core.errors import ConfigurationError, FileFormatError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,6 +114,26 @@ class Histogram:
             dense[part.indices - lowest] += part.counts
         return cls._from_dense(lowest, dense)
 
+    def without(self, earlier: "Histogram") -> "Histogram":
+        """The values of this one that ``earlier`` has not seen, which has seen none that are not in this one.
+
+        Raises:
+            ConfigurationError: it has.
+        """
+        import numpy as np
+
+        if not len(earlier._indices):  # noqa: SLF001  # of this class
+            return self
+        places = self._indices.searchsorted(earlier._indices)  # noqa: SLF001
+        places = np.minimum(places, max(len(self._indices) - 1, 0))
+        counts = self.counts
+        if len(counts) and (self._indices[places] == earlier._indices).all():  # noqa: SLF001
+            counts[places] -= earlier.counts
+            if (counts >= 0).all():
+                used = counts > 0
+                return self.of_buckets(self.indices[used], counts[used])
+        raise ConfigurationError("a histogram has not grown out of another that has seen values which it has not")
+
     @classmethod
     def buckets_by_group(
         cls, histograms: "Sequence[Histogram]", groups: "Sequence[int]", count: int, shares: "FloatArray"
@@ -196,7 +216,11 @@ class Histogram:
         """Equal when every bucket is."""
         if not isinstance(other, Histogram):
             return NotImplemented
-        return self.__plain__() == other.__plain__()
+        return bool(
+            len(self._indices) == len(other._indices)
+            and (self._indices == other._indices).all()
+            and (self._counts == other._counts).all()
+        )
 
     __hash__ = None  # type: ignore[assignment]  # a value with arrays inside
 

@@ -161,6 +161,7 @@ class LoadRecord:
         tolerated_loss: part of the load that may be lost with legs, in [0, 1].
         stretches: of a load that changes by plan, in order: of arrivals a second where there are arrivals, else of
             users. None of a load that stays as it is, and none in files older than this.
+        dry: whether no server was asked: the answers came from the generator's own memory.
     """
 
     cpu_percent: tuple[float, ...] = ()
@@ -173,3 +174,4 @@ class LoadRecord:
     legs: tuple[LegRun, ...] = ()
     tolerated_loss: float = 0.0
     stretches: tuple[Stretch, ...] = ()
+    dry: bool = False
