@@ -7,16 +7,17 @@ import pickle
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
+from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import (
     LENGTH_BYTES,
     Failed,
     Learned,
     LegEnded,
+    LegNow,
     Message,
     Progress,
     Ready,
@@ -29,8 +30,8 @@ from paceline.engine.orders import Orders
 from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.engine.runs import run_here
 from paceline.records.increments import Teller
-from paceline.records.latency import Latency
 from paceline.records.run_record import RunRecord
+from paceline.records.time_series import COARSENING, FINE_NS, FINEST_INTERVAL_NS
 
 _OBJECTS_PER_COLLECTION = 50_000
 
@@ -62,9 +63,11 @@ class Pipe:
     def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
         """To the parent."""
         del record_name
-        if load is not None and self.teller is not None:
-            load = replace(load, latency=Latency())  # the parent has that of all legs from what they tell
-        self.send(Progress(share, attempts, load))
+        if self.teller is None:
+            self.send(Progress(share, attempts, load))
+        elif load is not None:
+            doing = (load.elapsed_s, load.per_second, load.errors, load.in_flight, load.cpu_percent)
+            self.send(LegNow(share, attempts, *doing))
 
     def partial(self, record: RunRecord) -> None:
         """To the parent."""
@@ -91,7 +94,7 @@ def main(descriptor: int) -> None:
     pipe = Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
-        pipe.teller = None if request.leg is None else Teller()
+        pipe.teller = None if request.leg is None else _teller(request)
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.own_workers)
@@ -124,6 +127,13 @@ def main(descriptor: int) -> None:
         pipe.send(Failed(MeasurementError(redact(f"the load could not be made: {type(error).__name__}: {error}"))))
     else:
         pipe.ended(run)
+
+
+def _teller(request: RunRequest) -> Teller:
+    """Of a leg. The tenths of the first seconds are not told where the record will not have them in the end."""
+    lasts_s = request.duration_s
+    is_long = lasts_s is not None and lasts_s * NS_PER_S > FINE_NS
+    return Teller(FINEST_INTERVAL_NS * COARSENING) if is_long else Teller()
 
 
 def _order(data: bytes) -> tuple[RunRequest, Sequence[int] | None]:

@@ -39,6 +39,29 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class LegNow:
+    """From a leg: how it is doing. Latencies are not in it: those of all legs are in what they tell by slices.
+
+    Attributes:
+        share: of the plan that is done, in [0, 1].
+        attempts: made so far.
+        elapsed_s: since the window began.
+        per_second: attempts that ended ok in the last second or so.
+        errors: errors and timeouts so far.
+        in_flight: attempts under way, and arrivals that wait.
+        cpu_percent: of its thread in the last whole second; None before there was one.
+    """
+
+    share: float
+    attempts: int
+    elapsed_s: float
+    per_second: float
+    errors: int
+    in_flight: int
+    cpu_percent: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """From the child: the measured window opens, or is over.
 
@@ -113,7 +136,19 @@ class LegEnded:
 
 
 Message = (
-    Progress | Ready | Window | Learned | Seen | RunRecord | Slice | LegEnded | Run | EpochEnded | Replica | Failed
+    Progress
+    | LegNow
+    | Ready
+    | Window
+    | Learned
+    | Seen
+    | RunRecord
+    | Slice
+    | LegEnded
+    | Run
+    | EpochEnded
+    | Replica
+    | Failed
 )
 
 OF_A_LOAD = "paceline.engine.child"

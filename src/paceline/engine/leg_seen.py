@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 
 from paceline.core.units import NS_PER_S
-from paceline.engine.child_process import Progress
+from paceline.engine.child_process import LegNow
 from paceline.engine.lanes_drive import NOW_NS, latency_now
 from paceline.engine.live import Seen
 from paceline.engine.places import LegChild
 from paceline.engine.request import LoadNow
-from paceline.records.increments import Increment
+from paceline.records.increments import Standing
 from paceline.records.load import LegRun
 from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
@@ -29,10 +29,8 @@ class LegSeen:
         is_ready: whether it waits for the start.
         is_over: whether it has nothing more to say.
         opened_s: when its window opened.
-        progress: the newest.
-        record: what it has told last of all that it has seen, without what grows.
-        busiest_percent: CPU of its thread in its busiest second; 100 is one core.
-        generator_lag_p99_ns: of its arrivals; None of a closed loop.
+        now: how it is doing.
+        standing: how it stands, as of what it told last.
         has_ended: whether it has reported at its end.
         stopped_by: what ended it early.
         lost: why it did not come to its end, in words that follow 'it'.
@@ -44,19 +42,11 @@ class LegSeen:
     is_ready: bool = False
     is_over: bool = False
     opened_s: float | None = None
-    progress: Progress | None = None
-    record: RunRecord | None = None
-    busiest_percent: float = 0.0
-    generator_lag_p99_ns: float | None = None
+    now: LegNow | None = None
+    standing: Standing | None = None
     has_ended: bool = False
     stopped_by: BaseException | None = None
     lost: str = ""
-
-    def told(self, increment: Increment) -> None:
-        """It has said more."""
-        self.record = increment.record
-        self.busiest_percent = increment.busiest_percent
-        self.generator_lag_p99_ns = increment.generator_lag_p99_ns
 
 
 def together(legs: list[LegSeen], seen: RunSum, workload: Workload, start_s: float | None) -> RunRecord | None:
@@ -77,7 +67,8 @@ def together(legs: list[LegSeen], seen: RunSum, workload: Workload, start_s: flo
     if arrivals is not None and any(leg.lost for leg in legs):
         arrivals = replace(arrivals, planned=sum(each.planned or 0 for each in runs))
     # That one which was lost has told of a run under way is said of the leg, not of the run.
-    ends = [leg.record.circumstances.interruption for leg in legs if leg.has_ended and leg.record is not None]
+    ended = [leg.standing.record for leg in legs if leg.has_ended and leg.standing is not None]
+    ends = [each.circumstances.interruption for each in ended]
     around = replace(record.circumstances, interruption=next((end for end in ends if end is not None), None))
     return replace(record, circumstances=around, load=replace(record.load, legs=runs, arrivals=arrivals))
 
@@ -97,11 +88,11 @@ class SeenByAll:
 
     def look(self, legs: list[LegSeen]) -> Seen | None:
         """As of now; None before every leg that is not lost has told something."""
-        alive = [leg.record for leg in legs if not leg.lost]
-        records = [record for record in alive if record is not None]
-        if not records or len(records) < len(alive):
+        alive = [leg.standing for leg in legs if not leg.lost]
+        standings = [standing for standing in alive if standing is not None]
+        if not standings or len(standings) < len(alive):
             return None
-        told_ns = min(record.elapsed_ns for record in records)
+        told_ns = min(standing.elapsed_ns for standing in standings)
         new = self._seen.series.between(self._until_ns, told_ns)
         self._until_ns = max(told_ns // new.interval_ns * new.interval_ns, self._until_ns)
         counts, moments = self._seen.counted()
@@ -116,11 +107,11 @@ class SeenByAll:
 
 
 def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
-    record = leg.record
-    skew_ns = None
+    standing, skew_ns = leg.standing, None
     if leg.opened_s is not None and start_s is not None:
         skew_ns = round((leg.opened_s - start_s) * NS_PER_S)
-    if record is None or record.load is None:
+    record = None if standing is None else standing.record
+    if standing is None or record is None or record.load is None:
         planned = _planned(leg, workload) if has_arrivals(workload) else None
         return LegRun(Counts(), planned, 0.0, start_skew_ns=skew_ns, lost=leg.lost, lost_at_ns=0)
     arrivals = record.load.arrivals
@@ -132,8 +123,8 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
         counts=record.counts,
         planned=planned,
         delivered=delivered,
-        busiest_percent=leg.busiest_percent,
-        generator_lag_p99_ns=leg.generator_lag_p99_ns,
+        busiest_percent=standing.busiest_percent,
+        generator_lag_p99_ns=standing.generator_lag_p99_ns,
         start_skew_ns=skew_ns,
         lost=leg.lost,
         lost_at_ns=record.elapsed_ns if leg.lost else None,
@@ -157,7 +148,7 @@ def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
     return min(part, 1.0)
 
 
-def now_together(loads: list[LoadNow], seen: RunSum) -> LoadNow | None:
+def now_together(loads: list[LegNow], seen: RunSum) -> LoadNow | None:
     """How the load as a whole is doing; latencies are of the newest second of which ``seen`` was told."""
     if not loads:
         return None

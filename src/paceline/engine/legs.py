@@ -14,8 +14,8 @@ from paceline.engine.child_process import (
     Failed,
     Learned,
     LegEnded,
+    LegNow,
     Message,
-    Progress,
     Ready,
     Slice,
     Window,
@@ -35,7 +35,8 @@ from paceline.workload.legs import Leg, check_legs
 
 _SILENT_S = 10.0  # a leg says something twice a second
 _LOOK_S = 1.0
-_SHOWN_S = 0.5  # of a thousand legs two thousand a second say how they are doing
+_TICK_S = 0.1
+_SHOWN_S = 0.5
 _KEPT_S = 10.0
 
 
@@ -140,12 +141,19 @@ class Legs:
     def _hear(self, leg: LegSeen, message: Message | None) -> None:
         """From another thread than the one that runs this.
 
-        There a Ctrl-C could come in the midst of adding, and an increment is told but once.
+        There a Ctrl-C could come in the midst of adding, and an increment is told but once. Nor is that one woken for
+        what need not be looked at at once: of a thousand legs, thousands a second say how they are doing.
         """
+        leg.heard_s = self._clock.now_s()
+        if isinstance(message, LegNow):
+            leg.now = message
+            return
         if isinstance(message, Slice | LegEnded):
             with self._lock:
                 self._seen.add(leg.leg.number, message.increment)
-                leg.told(message.increment)
+                leg.standing = message.increment.standing
+        if isinstance(message, Slice):
+            return
         if isinstance(message, LegEnded):
             leg.has_ended, leg.stopped_by = True, message.stopped_by
         self._heard.put((leg, message))
@@ -155,19 +163,25 @@ class Legs:
         while not all(leg.is_over for leg in self._legs):
             try:
                 self._hear_next()
+                self.look(until_s)
             except KeyboardInterrupt as stop:
                 if self._stopped_by is not None:
                     raise
                 self.interrupt(stop)
-            self._look_for_the_silent(until_s)
 
     def _hear_next(self) -> None:
         try:
-            leg, message = self._heard.get(timeout=_LOOK_S)
+            leg, message = self._heard.get(timeout=_TICK_S)
         except Empty:
             return
-        leg.heard_s = self._clock.now_s()
         self._take(leg, message)
+
+    def look(self, until_s: float) -> None:
+        """Do what it is time for; what has not ended by ``until_s`` does not end by itself."""
+        self._look_for_the_silent(until_s)
+        self._show()
+        self._keep()
+        self._judge()
 
     def _look_for_the_silent(self, until_s: float) -> None:
         now_s = self._clock.now_s()
@@ -200,20 +214,9 @@ class Legs:
             case Failed():
                 self._failed = self._failed or message
                 self.interrupt(message.error)
-            case _:
-                self._take_news(leg, message)
-
-    def _take_news(self, leg: LegSeen, message: Message) -> None:
-        match message:
-            case Progress():
-                leg.progress = message
-                self._show()
             case Learned():
                 if self._prober is not None:
                     self._prober.learned(message.sample)
-            case Slice():
-                self._keep()
-                self._judge()
 
     def _start(self) -> None:
         if not all(leg.is_ready for leg in self._legs):
@@ -239,19 +242,19 @@ class Legs:
 
     def _show(self) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._shown_s < _SHOWN_S:
+        every = [leg.now for leg in self._legs if leg.now is not None]
+        if now_s - self._shown_s < _SHOWN_S or not every:
             return
         self._shown_s = now_s
-        every = [leg.progress for leg in self._legs if leg.progress is not None]
         share = sum(each.share for each in every) / len(self._legs)
         with self._lock:
-            load = now_together([each.load for each in every if each.load is not None], self._seen)
+            load = now_together(every, self._seen)
         load = self._observation.with_targets(load)
         self._observer.progress(self._request.name, share, sum(each.attempts for each in every), load)
 
     def _keep(self) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._kept_s < _KEPT_S or any(leg.record is None for leg in self._legs):
+        if now_s - self._kept_s < _KEPT_S or any(leg.standing is None for leg in self._legs):
             return
         self._kept_s = now_s
         with self._lock:

@@ -4,13 +4,16 @@ What is small, counts and sums and moments, is told as a whole each time; histog
 CPU by what has been added. :class:`~paceline.records.summing.RunSum` puts together what several runs have told.
 """
 
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from paceline.records.histogram import Histogram
+from paceline.records.recorder import Counts
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries, TimeSlice
+from paceline.records.time_series import FINEST_INTERVAL_NS, TimeSeries, TimeSlice
+from paceline.stats.summary import Moments
 
 Path = tuple[str, ...]
 """Where in a record a histogram is: names of fields; of several of a kind, such as parts, the name of the one."""
@@ -19,42 +22,76 @@ _EMPTY = Histogram()
 
 
 @dataclass(frozen=True, slots=True)
-class Increment:
-    """What was added since the last one.
+class Standing:
+    """How a run stands: what of it does not grow, or is told as a whole.
 
     Attributes:
-        record: all but what grows: with empty histograms, without series and seconds of CPU, and without raw samples
-            but in the last.
+        elapsed_ns: since its window opened.
+        counts: how all attempts ended.
+        moments: of all latencies.
+        busiest_percent: CPU of its thread in its busiest second; 100 is one core.
+        generator_lag_p99_ns: of all arrivals; None of a closed loop.
+        packed: all the rest: whoever follows a thousand runs looks at it now and then only.
+    """
+
+    elapsed_ns: int
+    counts: Counts
+    moments: Moments
+    busiest_percent: float
+    generator_lag_p99_ns: float | None
+    packed: bytes
+
+    @property
+    def record(self) -> RunRecord:
+        """The record with empty histograms, and without series, raw samples and seconds of CPU."""
+        record = pickle.loads(self.packed)  # noqa: S301  # as far as its increment is to be trusted
+        assert isinstance(record, RunRecord)
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Increment:
+    """What was added since the last one, and how the run stands.
+
+    Attributes:
+        standing: how it stands.
         series: what each interval has been added.
         as_series: which histograms were added just what the series was.
         histograms: what others were added, each with all that it was added to.
+        samples_ns: in the last, all raw samples, where there are not too many.
         cpu_since: seconds of CPU that were told before.
         cpu_percent: those since.
-        busiest_percent: the most of all of them.
-        generator_lag_p99_ns: of all arrivals so far; None of a closed loop.
     """
 
-    record: RunRecord
+    standing: Standing
     series: TimeSeries
     as_series: tuple[Path, ...]
     histograms: tuple[tuple[tuple[Path, ...], Histogram], ...]
+    samples_ns: tuple[int, ...] | None = None
     cpu_since: int = 0
     cpu_percent: tuple[float, ...] = ()
-    busiest_percent: float = 0.0
-    generator_lag_p99_ns: float | None = None
 
 
 class Teller:
-    """Tells of one run, again and again."""
+    """Tells of one run, again and again.
 
-    def __init__(self) -> None:
+    Args:
+        interval_ns: of the series that is told, where that of the run is finer.
+    """
+
+    def __init__(self, interval_ns: int = FINEST_INTERVAL_NS) -> None:
+        self._interval_ns = interval_ns
         self._told: dict[Path, Histogram] = {}
         self._series = TimeSeries()
         self._seconds = 0
 
     def tell(self, record: RunRecord, *, is_last: bool = False) -> Increment:
         """What ``record``, which has seen all that was told before, has seen beyond that."""
-        series = added(record.series, self._series)
+        known, whole = self._series, record.series
+        while whole.interval_ns < self._interval_ns:
+            whole = whole.coarser()
+        self._series = whole
+        series = added(whole, known)
         of_series = Histogram.merged(piece.histogram for piece in series.slices)
         as_series, others = [], list[tuple[list[Path], Histogram]]()
         for path, histogram in _histograms(record).items():
@@ -71,21 +108,26 @@ class Teller:
                 others.append(([path], new))
             else:
                 same.append(path)
-        self._series = record.series
         load = record.load
         cpu_percent = () if load is None else load.cpu_percent
         since, self._seconds = self._seconds, len(cpu_percent)
         return Increment(
-            record=_without_what_grows(record, keep_samples=is_last),
+            standing=Standing(
+                elapsed_ns=record.elapsed_ns,
+                counts=record.counts,
+                moments=record.latency.moments,
+                busiest_percent=max(cpu_percent, default=0.0),
+                generator_lag_p99_ns=None
+                if load is None or load.arrivals is None
+                else load.arrivals.generator_lag.quantile_ns(0.99),
+                packed=pickle.dumps(_without_what_grows(record)),
+            ),
             series=series,
             as_series=tuple(as_series),
             histograms=tuple((tuple(paths), new) for paths, new in others),
+            samples_ns=record.latency.samples_ns if is_last else None,
             cpu_since=since,
             cpu_percent=cpu_percent[since:],
-            busiest_percent=max(cpu_percent, default=0.0),
-            generator_lag_p99_ns=None
-            if load is None or load.arrivals is None
-            else load.arrivals.generator_lag.quantile_ns(0.99),
         )
 
 
@@ -122,12 +164,13 @@ def _histograms(record: RunRecord) -> dict[Path, Histogram]:
     return found
 
 
-def _without_what_grows(record: RunRecord, *, keep_samples: bool) -> RunRecord:
+def _without_what_grows(record: RunRecord) -> RunRecord:
     bare = with_histograms(record, lambda _, histogram: _EMPTY if len(histogram.indices) else histogram)
     assert isinstance(bare, RunRecord)
-    latency = bare.latency if keep_samples else replace(bare.latency, samples_ns=None)
     load = None if bare.load is None else replace(bare.load, cpu_percent=())
-    return replace(bare, latency=latency, series=TimeSeries(record.series.interval_ns), load=load)
+    return replace(
+        bare, latency=replace(bare.latency, samples_ns=None), series=TimeSeries(record.series.interval_ns), load=load
+    )
 
 
 def added(series: TimeSeries, earlier: TimeSeries) -> TimeSeries:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from paceline.records.histogram import Histogram
-from paceline.records.increments import Increment, Path, with_histograms
+from paceline.records.increments import Increment, Path, Standing, with_histograms
 from paceline.records.merging import legs_merged
 from paceline.records.recorder import SAMPLE_LIMIT, Counts
 from paceline.records.run_record import RunRecord
@@ -101,6 +101,11 @@ class SeriesSum:
             wide.histograms.take(interval.histograms)
 
     @property
+    def has_values(self) -> bool:
+        """Whether there is anything in it."""
+        return bool(self._intervals)
+
+    @property
     def series(self) -> TimeSeries:
         """All of them."""
         return TimeSeries(self._interval_ns, tuple(self._pieces(sorted(self._intervals))))
@@ -126,27 +131,47 @@ class RunSum:
     """Runs that made one load together, each told of by increments, in order; what of each there is, by its number."""
 
     def __init__(self) -> None:
-        self._records: dict[int, RunRecord] = {}
-        self._histograms: dict[Path, HistogramSum] = {}
-        self._cpu_percent: list[float] = []
+        self._standings: dict[int, Standing] = {}
+        self._samples_ns: dict[int, tuple[int, ...]] = {}
         self._samples = 0
+        self._histograms: dict[Path, HistogramSum] = {}
+        self._as_series: set[Path] = set()  # those that have been added nothing but what the series has
+        self._cpu_percent: list[float] = []
         self.series = SeriesSum()
 
     def add(self, number: int, increment: Increment) -> None:
         """What one of them tells."""
-        self._records[number] = self._with_few_samples(increment.record)
+        self._standings[number] = increment.standing
+        self._add_histograms(increment)
         self.series.add(increment.series)
-        if increment.as_series:
-            new = Histogram.merged(piece.histogram for piece in increment.series.slices)
-            for path in increment.as_series:
-                self._at(path).add(new)
-        for paths, new in increment.histograms:
-            for path in paths:
-                self._at(path).add(new)
         busy = self._cpu_percent
         busy.extend([0.0] * (increment.cpu_since + len(increment.cpu_percent) - len(busy)))
         for second, percent in enumerate(increment.cpu_percent, start=increment.cpu_since):
             busy[second] = max(busy[second], percent)
+        if increment.samples_ns is not None:
+            self._samples += len(increment.samples_ns)
+            self._samples_ns[number] = increment.samples_ns
+            if self._samples > SAMPLE_LIMIT:
+                self._samples_ns.clear()  # they are too many to be kept of all together
+
+    def _add_histograms(self, increment: Increment) -> None:
+        given = {path for paths, _ in increment.histograms for path in paths}
+        is_first = not self.series.has_values
+        values = [piece.histogram for piece in increment.series.slices if len(piece.histogram.indices)]
+        for path in increment.as_series:
+            if is_first and path not in self._histograms:
+                self._as_series.add(path)
+        for path in [path for path in self._as_series if path in given or (values and path not in increment.as_series)]:
+            # From now on it has a sum of its own.
+            self._as_series.remove(path)
+            self._at(path).add(Histogram.merged(piece.histogram for piece in self.series.series.slices))
+        for path in increment.as_series:
+            if path not in self._as_series:
+                for value in values:
+                    self._at(path).add(value)
+        for paths, new in increment.histograms:
+            for path in paths:
+                self._at(path).add(new)
 
     def _at(self, path: Path) -> HistogramSum:
         found = self._histograms.get(path)
@@ -154,44 +179,38 @@ class RunSum:
             found = self._histograms[path] = HistogramSum()
         return found
 
-    def _with_few_samples(self, record: RunRecord) -> RunRecord:
-        """Without raw samples where there are too many to be kept of all together."""
-        self._samples += len(record.latency.samples_ns or ())
-        if self._samples <= SAMPLE_LIMIT:
-            return record
-        for number, each in self._records.items():
-            self._records[number] = _without_samples(each)
-        return _without_samples(record)
-
-    def of(self, number: int) -> RunRecord | None:
-        """What one of them has told, without what grows; None before it has told anything."""
-        return self._records.get(number)
+    def standing(self, number: int) -> Standing | None:
+        """How one of them stands; None before it has told anything."""
+        return self._standings.get(number)
 
     def counted(self) -> tuple[Counts, Moments]:
         """How all attempts ended, and the moments of their latencies."""
         counts, moments = Counts(), Moments()
-        for record in self._records.values():
-            counts = counts.merge(record.counts)
-            moments = moments.merge(record.latency.moments)
+        for standing in self._standings.values():
+            counts = counts.merge(standing.counts)
+            moments = moments.merge(standing.moments)
         return counts, moments
 
     def record(self) -> RunRecord | None:
         """All of them as one, as if one had seen it all; None before one has told anything."""
-        if not self._records:
+        if not self._standings:
             return None
-        merged = legs_merged([self._records[number] for number in sorted(self._records)])
+        merged = legs_merged([self._record(number) for number in sorted(self._standings)])
+        series = self.series.series
+        of_series = Histogram.merged(piece.histogram for piece in series.slices) if self._as_series else Histogram()
 
         def filled(path: Path, histogram: Histogram) -> Histogram:
+            if path in self._as_series:
+                return of_series
             found = self._histograms.get(path)
             return histogram if found is None else found.histogram
 
         whole = with_histograms(merged, filled)
         assert isinstance(whole, RunRecord)
         load = None if whole.load is None else replace(whole.load, cpu_percent=tuple(self._cpu_percent))
-        return replace(whole, series=self.series.series, load=load)
+        return replace(whole, series=series, load=load)
 
-
-def _without_samples(record: RunRecord) -> RunRecord:
-    if record.latency.samples_ns is None:
-        return record
-    return replace(record, latency=replace(record.latency, samples_ns=None))
+    def _record(self, number: int) -> RunRecord:
+        record = self._standings[number].record
+        samples_ns = self._samples_ns.get(number) if self._samples <= SAMPLE_LIMIT else None
+        return replace(record, latency=replace(record.latency, samples_ns=samples_ns))

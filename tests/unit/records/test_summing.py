@@ -83,15 +83,16 @@ def test_a_piece_is_told_once_and_equal_ones_together() -> None:
     record = replace(make_record([S, 2 * S]), load=load)
     teller = Teller()
     first = teller.tell(record)
-    assert first.record.latency.samples_ns is None
-    assert first.record.latency.moments == latency.moments
-    assert not len(first.record.latency.histogram.indices)
+    assert first.samples_ns is None
+    assert first.standing.record.latency.samples_ns is None
+    assert first.standing.record.latency.moments == first.standing.moments == latency.moments
+    assert not len(first.standing.record.latency.histogram.indices)
     assert [paths for paths, _ in first.histograms] == [(("latency", "histogram"),)]
-    assert (first.cpu_since, first.cpu_percent, first.busiest_percent) == (0, (10.0, 20.0), 20.0)
-    assert first.generator_lag_p99_ns is None
+    assert (first.cpu_since, first.cpu_percent, first.standing.busiest_percent) == (0, (10.0, 20.0), 20.0)
+    assert first.standing.generator_lag_p99_ns is None
     second = teller.tell(replace(record, load=replace(load, cpu_percent=(10.0, 20.0, 5.0))))
     assert second.histograms == ()
-    assert (second.cpu_since, second.cpu_percent, second.busiest_percent) == (2, (5.0,), 20.0)
+    assert (second.cpu_since, second.cpu_percent, second.standing.busiest_percent) == (2, (5.0,), 20.0)
 
 
 def test_latencies_are_those_of_the_series() -> None:
@@ -115,7 +116,8 @@ def test_raw_samples_are_kept_as_long_as_they_are_few() -> None:
     record = many.record()
     assert record is not None
     assert record.latency.samples_ns is None
-    assert many.of(0) is not None
+    assert many.standing(0) is not None
+    assert many.standing(2) is None
     assert RunSum().record() is None
 
 
