@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import numpy as np
+import psutil
 
 from paceline.campaign.live_limits import LiveLimits
 from paceline.core.clock import SYSTEM_CLOCK, Clock
@@ -39,6 +40,7 @@ from paceline.workload.models import ClosedLoop, ConstantRate, Workload
 CLOSED, OPEN = "closed", "open"
 _CONNECTIONS = 10  # of a leg: a load has 10,000 at most
 _PER_SECOND = 20_000  # of a leg, on a real socket
+_MOST_PER_SECOND = 1_000_000  # of an open loop altogether
 _DIFFERENT = 8  # legs whose seconds are made; the others say the same, in other words that are unpickled anew
 _TICKS = 10  # in which a driver looks at what it was told, a second
 _SEED = 20_240_229
@@ -53,7 +55,8 @@ class Followed:
         seconds: of the load.
         cpu_us: of the driver, a leg and second.
         most_rss_bytes: the most memory it held.
-        own_rss_bytes: what it held before the first leg had told anything.
+        rss_bytes: what it held at the end of the load.
+        own_rss_bytes: what it held before the first leg was there, all that legs will say included.
         told_bytes: by a leg, a second.
         attempts: of all of them, as the record says.
     """
@@ -62,6 +65,7 @@ class Followed:
     seconds: int
     cpu_us: float
     most_rss_bytes: int
+    rss_bytes: int
     own_rss_bytes: int
     told_bytes: float
     attempts: int
@@ -115,7 +119,12 @@ class _Simulated:
         """Nothing is left to do."""
 
 
-def told(kind: str, seconds: int, seed: int) -> Iterator[tuple[bytes, ...]]:
+def _rate(legs: int, kind: str) -> int:
+    """Attempts of a leg a second."""
+    return min(_PER_SECOND, _MOST_PER_SECOND // legs) if kind == OPEN else _PER_SECOND
+
+
+def told(kind: str, seconds: int, seed: int, per_second: int) -> Iterator[tuple[bytes, ...]]:
     """What a leg at full speed tells in each second, pickled, in what follows the last of them its end."""
     random = np.random.default_rng(seed)
     recorder = Recorder(0.0, workers=_CONNECTIONS, sample_limit=0)
@@ -123,10 +132,10 @@ def told(kind: str, seconds: int, seed: int) -> Iterator[tuple[bytes, ...]]:
     teller, cpu = Teller(NS_PER_S), list[float]()  # as of a load of more than 10 s
     for second in range(seconds):
         for tenth in range(10):
-            exchanges.fold(_stretch(random, second + tenth / 10, kind))
+            exchanges.fold(_stretch(random, second + tenth / 10, kind, per_second // 10))
         cpu.append(round(90 + 5 * random.random(), 1))
         record = _record(recorder, exchanges, cpu, kind, second + 1)
-        now = LegNow((second + 1) / seconds, recorder.counts.attempts, second + 1.0, _PER_SECOND, 0, _CONNECTIONS, 90.0)
+        now = LegNow((second + 1) / seconds, recorder.counts.attempts, second + 1.0, per_second, 0, _CONNECTIONS, 90.0)
         said: tuple[Message, ...] = (now, Slice(teller.tell(record)), now)
         yield tuple(pickle.dumps(message) for message in said)
     yield (
@@ -135,8 +144,7 @@ def told(kind: str, seconds: int, seed: int) -> Iterator[tuple[bytes, ...]]:
     )
 
 
-def _stretch(random: np.random.Generator, from_s: float, kind: str) -> Exchanges:
-    count = _PER_SECOND // 10
+def _stretch(random: np.random.Generator, from_s: float, kind: str, count: int) -> Exchanges:
     ends_s = from_s + np.sort(random.random(count)) / 10
     # Half the time of fifty in the queue of one core, half of it jitter: a service that is worked to the full.
     service_s = 0.0012 + random.gamma(6.0, 0.00022, count)
@@ -180,7 +188,7 @@ def _record(recorder: Recorder, exchanges: ExchangeRecorder, cpu: list[float], k
 
 def _request(legs: int, kind: str) -> RunRequest:
     workload: Workload = (
-        ConstantRate(1_000 * legs, 3_600.0) if kind == OPEN else ClosedLoop(_CONNECTIONS * legs, 3_600.0)
+        ConstantRate(_rate(legs, kind) * legs, 3_600.0) if kind == OPEN else ClosedLoop(_CONNECTIONS * legs, 3_600.0)
     )
     target = HttpTarget("http://localhost/", connections=_CONNECTIONS * legs, dry=True)
     return RunRequest(
@@ -190,7 +198,7 @@ def _request(legs: int, kind: str) -> RunRequest:
 
 def follow(legs: int, seconds: int, kind: str) -> Followed:
     """Let the driver follow ``legs`` for ``seconds`` of virtual time."""
-    scripts = [list(told(kind, seconds, _SEED + number)) for number in range(min(legs, _DIFFERENT))]
+    scripts = [list(told(kind, seconds, _SEED + number, _rate(legs, kind))) for number in range(min(legs, _DIFFERENT))]
     time_, places = _VirtualTime(), _Simulated()
     request = _request(legs, kind)
     threshold = PerformanceThreshold(expressions=["p(99)<1s over 5s, abort"])
@@ -199,7 +207,7 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
     made: list[int] = []
     running = threading.Thread(target=lambda: made.append(driver.run().record.counts.attempts), daemon=True)
     gc.collect()
-    own_rss = _most_rss()
+    own_rss = _rss()
     running.start()
     while len(places.children) < legs:
         time.sleep(0.01)
@@ -218,6 +226,7 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
             if place % max(legs // _TICKS, 1) == 0:
                 driver.look(float("inf"))  # as its own thread does by the real clock, for which no time passes here
         took_s.append(time.process_time() - begun_s)
+    rss = _rss()
     _say(places.children, lambda place: scripts[place % len(scripts)][seconds])
     for child in places.children:
         child.lost("")
@@ -228,6 +237,7 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
         seconds=seconds,
         cpu_us=1e6 * sum(took_s) / seconds / legs,
         most_rss_bytes=_most_rss(),
+        rss_bytes=rss,
         own_rss_bytes=own_rss,
         told_bytes=sum(sizes) / len(sizes),
         attempts=made[0],
@@ -244,6 +254,10 @@ def _wait_until_idle(driver: Legs, running: threading.Thread) -> None:
         time.sleep(0.002)
     with driver._lock:  # noqa: SLF001
         pass
+
+
+def _rss() -> int:
+    return int(psutil.Process().memory_info().rss)
 
 
 def _most_rss() -> int:

@@ -74,7 +74,7 @@ class CoreChild(Child):
 class Cores:
     """On this machine, a core each where there are enough: one that moves between cores leaves its caches behind."""
 
-    soon_s = 0.02
+    soon_s = 0.1  # a process that has to wait for its core hears it in time all the same
 
     def open(self, asked: int) -> int:
         """As many as asked for."""
