@@ -38,7 +38,7 @@ class Progress:
     load: LoadNow | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots it would take three times as long to unpickle, like the others of a leg
 class LegNow:
     """From a leg: how it is doing. Latencies are not in it: those of all legs are in what they tell by slices.
 
@@ -115,14 +115,14 @@ class Replica:
     peak_rss_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slice:
     """From a leg, every second: what it has seen since it last told."""
 
     increment: Increment
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LegEnded:
     """From a leg, at its end.
 

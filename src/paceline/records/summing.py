@@ -70,6 +70,7 @@ class SeriesSum:
     def __init__(self) -> None:
         self._interval_ns = TimeSeries().interval_ns
         self._intervals: dict[int, _Interval] = {}
+        self._last = 0
 
     def add(self, series: TimeSeries) -> None:
         """One more, or more of one."""
@@ -80,9 +81,9 @@ class SeriesSum:
             interval = self._at(piece.position // width)
             interval.count(piece)
             interval.histograms.add(piece.histogram)
-        if series.slices:
-            last = TimeSlice(series.slices[-1].position // width)
-            fitting_ns = TimeSeries(self._interval_ns, (last,)).bounded().interval_ns
+        if series.slices and series.slices[-1].position // width > self._last:
+            self._last = series.slices[-1].position // width
+            fitting_ns = TimeSeries(self._interval_ns, (TimeSlice(self._last),)).bounded().interval_ns
             while self._interval_ns < fitting_ns:
                 self._coarsen()
 
@@ -95,6 +96,7 @@ class SeriesSum:
     def _coarsen(self) -> None:
         finer, self._intervals = self._intervals, {}
         self._interval_ns *= COARSENING
+        self._last //= COARSENING
         for position, interval in finer.items():
             wide = self._at(position // COARSENING)
             wide.count(interval)
@@ -118,8 +120,7 @@ class SeriesSum:
 
     def newest(self, length_ns: int) -> tuple[TimeSlice, ...]:
         """The intervals of the last ``length_ns``, at least one, before the newest, which may still grow."""
-        newest = max(self._intervals, default=0)
-        until_ns = newest * self._interval_ns
+        until_ns = self._last * self._interval_ns
         return self.between(until_ns - max(length_ns, self._interval_ns), until_ns).slices
 
     def _pieces(self, positions: Iterable[int]) -> Iterator[TimeSlice]:

@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paceline.core.errors import ConfigurationError
@@ -59,8 +59,9 @@ def _runs(draw: st.DrawFn) -> list[RunRecord]:
     return _states(stretches, more, cpu)
 
 
-@given(st.lists(_runs(), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_what_is_told_in_pieces_is_the_whole(runs: list[list[RunRecord]], random: object) -> None:
+@settings(max_examples=30)  # of some 30 records each
+@given(st.lists(_runs(), min_size=1, max_size=3))
+def test_what_is_told_in_pieces_is_the_whole(runs: list[list[RunRecord]]) -> None:
     together, tellers = RunSum(), [Teller() for _ in runs]
     for step in range(max(map(len, runs))):
         for number, (run, teller) in enumerate(zip(runs, tellers, strict=True)):
@@ -75,6 +76,18 @@ def test_what_is_told_in_pieces_is_the_whole(runs: list[list[RunRecord]], random
             whole.latency, samples_ns=None
         ).quantile_ns(q / 100)
     assert together.counted() == (whole.counts, whole.latency.moments)
+
+
+@given(_runs())
+@settings(max_examples=30)
+def test_tenths_may_be_told_as_seconds(run: list[RunRecord]) -> None:
+    together, teller = RunSum(), Teller(S)
+    for state in run:
+        together.add(0, teller.tell(state))
+    made, series = together.record(), run[-1].series
+    assert made is not None
+    assert made.series == (series.coarser() if series.interval_ns < S else series).bounded()
+    assert made.latency.histogram == run[-1].latency.histogram
 
 
 def test_a_piece_is_told_once_and_equal_ones_together() -> None:
