@@ -64,7 +64,7 @@ def processes() -> Iterator[Figure]:
         print("no Dask here: pip install 'paceline[cluster]' for the figures of a cluster", file=sys.stderr)
         yield from _processes(sides)
         return
-    settings: dict[str, object] = {"dashboard_address": None, "silence_logs": 50}
+    settings: dict[str, object] = {"dashboard_address": ":0", "silence_logs": 50}
     made = LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **settings)  # type: ignore[no-untyped-call]  # of Dask
     with made as cluster:
         sides["dask"] = lambda: _make(2, Cluster(cluster.scheduler_address))

@@ -12,17 +12,44 @@ from hypothesis import strategies as st
 from paceline.core.errors import ConfigurationError
 from paceline.records.histogram import Histogram
 from paceline.records.increments import Teller, added
-from paceline.records.load import LoadRecord
+from paceline.records.latency import Latency
+from paceline.records.load import Arrivals, LoadRecord, Part, Traffic
 from paceline.records.merging import legs_merged
 from paceline.records.outcome import AttemptEnd
-from paceline.records.recorder import SAMPLE_LIMIT, Recorder
+from paceline.records.recorder import SAMPLE_LIMIT, Counts, Recorder
 from paceline.records.run_record import RunRecord
 from paceline.records.summing import HistogramSum, RunSum, SeriesSum
 from paceline.records.time_series import TimeSeries
-from tests.fakes import S, make_record
-from tests.strategies import Attempt, attempts_of_a_worker, histograms, loads, percents, stamps_of, time_series
+from tests.fakes import S, make_latency, make_record
+from tests.strategies import Attempt, attempts_of_a_worker, histograms, percents, stamps_of, time_series
 
-_names = st.sampled_from(["one", "two"])
+
+def _load(seed: int) -> LoadRecord:
+    """Drawn here once: Hypothesis would take most of its time to draw as many histograms each time."""
+    random = np.random.default_rng(seed)
+
+    def number() -> int:
+        return int(random.integers(0, 1_000))
+
+    def latency() -> Latency:
+        values = random.integers(0, 10 ** int(random.integers(1, 12)), int(random.integers(0, 20)))
+        return make_latency(values.tolist(), keep_samples=False)
+
+    def part(name: str) -> Part:
+        counts = Counts(ok=number(), errors=number())
+        return Part(name, counts, latency(), None if seed % 2 else latency())
+
+    return LoadRecord(
+        arrivals=None if seed % 3 == 0 else Arrivals(number(), number(), latency(), latency(), latency(), latency()),
+        traffic=None
+        if seed % 5 == 0
+        else Traffic(number(), number(), connections=number(), connect=latency(), first_byte=latency()),
+        parts=tuple(part(name) for name in random.permutation(["one", "two", "three"])[: seed % 4].tolist()),
+        iterations=None if seed % 7 == 0 else number(),
+    )
+
+
+_LOADS = [_load(seed) for seed in range(24)]
 
 
 def _states(stretches: list[list[Attempt]], added_loads: list[LoadRecord], cpu: list[float]) -> list[RunRecord]:
@@ -54,12 +81,12 @@ def _runs(draw: st.DrawFn) -> list[RunRecord]:
     attempts = draw(attempts_of_a_worker())
     cuts = sorted(draw(st.lists(st.integers(0, len(attempts)), max_size=3)))
     stretches = [attempts[a:b] for a, b in zip([0, *cuts], [*cuts, len(attempts)], strict=True)]
-    more = draw(st.lists(loads(_names), min_size=len(stretches), max_size=len(stretches)))
+    more = draw(st.lists(st.sampled_from(_LOADS), min_size=len(stretches), max_size=len(stretches)))
     cpu = draw(st.lists(percents, min_size=len(stretches), max_size=len(stretches)))
     return _states(stretches, more, cpu)
 
 
-@settings(max_examples=30)  # of some 30 records each
+@settings(max_examples=40)  # of some 30 records each
 @given(st.lists(_runs(), min_size=1, max_size=3))
 def test_what_is_told_in_pieces_is_the_whole(runs: list[list[RunRecord]]) -> None:
     together, tellers = RunSum(), [Teller() for _ in runs]
@@ -78,8 +105,8 @@ def test_what_is_told_in_pieces_is_the_whole(runs: list[list[RunRecord]]) -> Non
     assert together.counted() == (whole.counts, whole.latency.moments)
 
 
-@given(_runs())
 @settings(max_examples=30)
+@given(_runs())
 def test_tenths_may_be_told_as_seconds(run: list[RunRecord]) -> None:
     together, teller = RunSum(), Teller(S)
     for state in run:
