@@ -34,6 +34,7 @@ _MB, _KB, _MS = 1e6, 1e3, 1e6
 @dataclass(frozen=True)
 class _Made:
     per_second: float
+    cpu_us: float  # of the generators, a request
     skews_ms: tuple[float, ...]
 
 
@@ -50,8 +51,9 @@ def _make(processes: int, cluster: Cluster | None = None) -> _Made:
     )
     record = run(request).record
     legs = () if record.load is None else record.load.legs
+    cpu_us = 1e6 * (record.circumstances.own_cpu_s or 0.0) / record.counts.attempts
     return _Made(
-        record.throughput_per_s, tuple(leg.start_skew_ns / _MS for leg in legs if leg.start_skew_ns is not None)
+        record.throughput_per_s, cpu_us, tuple(leg.start_skew_ns / _MS for leg in legs if leg.start_skew_ns is not None)
     )
 
 
@@ -80,6 +82,9 @@ def _processes(sides: dict[str, Callable[[], _Made]]) -> Iterator[Figure]:
         return Figure(name, Spread.of([a / b for a, b in pairs]), at_least=at_least)
 
     yield ratio("dry rate of two processes / one", "two", "one", 1.8)
+    costs = [made["two"].cpu_us / made["one"].cpu_us for made in rounds]
+    yield Figure("  CPU time a request of two processes / one: where others take turns, too", Spread.of(costs))
+    yield Figure("  CPU time a request of one process", Spread.of([made["one"].cpu_us for made in rounds]), "us")
     yield Figure("  one process", Spread.of([made["one"].per_second for made in rounds]), "/s")
     yield _skew("start skew of two processes, the most of all rounds", [made["two"] for made in rounds])
     if "dask" in sides:

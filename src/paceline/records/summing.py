@@ -213,5 +213,4 @@ class RunSum:
 
     def _record(self, number: int) -> RunRecord:
         record = self._standings[number].record
-        samples_ns = self._samples_ns.get(number) if self._samples <= SAMPLE_LIMIT else None
-        return replace(record, latency=replace(record.latency, samples_ns=samples_ns))
+        return replace(record, latency=replace(record.latency, samples_ns=self._samples_ns.get(number)))

@@ -143,6 +143,28 @@ def test_latencies_are_those_of_the_series() -> None:
     assert told.histograms == ()
 
 
+def test_first_bytes_that_come_with_the_answer_for_a_while() -> None:
+    """Told as the series is, then by themselves, then as the series again; of one leg or of another."""
+    together, states = RunSum(), []
+    for number, apart in enumerate(((False, True, False), (False, False, True))):
+        recorder, teller, first_byte = Recorder(0.0, sample_limit=0), Teller(), Latency(samples_ns=None)
+        for second, differs in enumerate(apart):
+            attempt = Attempt(second * S, second * S + S // (2 + number), AttemptEnd.OK)
+            recorder.fold(stamps_of([attempt]))
+            took_ns = attempt.end_ns - attempt.start_ns
+            first_byte = first_byte.merge(make_latency([took_ns // 2 if differs else took_ns], keep_samples=False))
+            load = LoadRecord(traffic=Traffic(first_byte=first_byte))
+            state = replace(make_record([]), latency=recorder.latency, series=recorder.series, load=load)
+            increment = teller.tell(state)
+            assert (("load", "traffic", "first_byte", "histogram") in increment.as_series) is not differs
+            together.add(number, increment)
+        states.append(state)
+    made, whole = together.record(), legs_merged(states)
+    assert made is not None
+    assert made.load == whole.load
+    assert made.latency == whole.latency
+
+
 def test_raw_samples_are_kept_as_long_as_they_are_few() -> None:
     few = RunSum()
     for number, samples in enumerate(([S, 2 * S], [3 * S])):
