@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 LOCUST := .venv-locust/.ready
 PEERS := .venv-peers/.ready
 
-.PHONY: demo test check bench bench-http bench-targets bench-verdict mutants quality quality-real assets pictures clean
+.PHONY: demo test check bench bench-http bench-scale bench-targets bench-verdict mutants quality quality-real assets pictures clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/
 	$(BIN)/paceline demo
@@ -44,6 +44,9 @@ bench-targets: $(READY)  ## statements and caches next to bare drivers, pgbench,
 	fi; \
 	echo "Installing$$missing"; apt-get update -qq && RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing
 	$(BIN)/python -m bench.targets $(ARGS)
+
+bench-scale: $(READY)  ## several processes, a Dask cluster, following 1,000 legs, 4 min; ARGS=fleet: some
+	$(BIN)/python -m bench.scale $(ARGS)
 
 bench-verdict: $(READY) $(PEERS)  ## verdicts next to pytest-benchmark, pyperf and asv on the same sessions, 10 min; ARGS=--quick: 2
 	$(BIN)/python -m bench.verdict $(ARGS)

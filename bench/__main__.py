@@ -6,7 +6,7 @@ The exit code is 0 whatever the figures are: they are for reading. Only a bench 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from bench import batches, concurrent, display, html, imports, loops, plugin, recorder, report
+from bench import batches, concurrent, display, html, imports, loops, plugin, recorder, report, scale
 from bench.figure import HEADINGS, Figure, row
 
 BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
@@ -20,18 +20,21 @@ BENCHES: dict[str, Callable[[], Iterator[Figure]]] = {
     "html": html.figures,
     "plugin": plugin.figures,
 }
+LONG: dict[str, Callable[[], Iterator[Figure]]] = {"scale": scale.figures}
+"""Those that are taken only by name."""
 
 
 def main(names: Sequence[str]) -> int:
     """Run the benches called ``names``, or all."""
-    unknown = [name for name in names if name not in BENCHES]
+    known = BENCHES | LONG
+    unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"there is no bench {', '.join(unknown)}: choose from {', '.join(BENCHES)}", file=sys.stderr)
+        print(f"there is no bench {', '.join(unknown)}: choose from {', '.join(known)}", file=sys.stderr)
         return 2
     print(row(HEADINGS))
     short = []
     for name in names or BENCHES:
-        for figure in BENCHES[name]():
+        for figure in known[name]():
             print(row(figure.cells()), flush=True)
             if figure.verdict == "FALLS SHORT":
                 short.append(figure.name)

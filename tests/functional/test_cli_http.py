@@ -141,3 +141,26 @@ def test_no_secret_is_in_the_journal_of_a_run_under_way(tmp_path: Path, url: str
         for secret in SECRETS:
             assert secret.encode() not in kept
             assert secret not in said
+
+
+def test_a_dry_run_asks_nobody_and_is_no_reference(tmp_path: Path) -> None:
+    limits = ("-t", "throughput>1", "--save-baseline", "base.json", "--json", "dry.json")
+    told = paceline(tmp_path, "http://no-such-host.invalid/", "--dry", "-d", "200ms", "-w", "0", "-c", "5", *limits)
+    assert told.returncode == 6, told.stderr
+    assert "dry: no server is asked" in " ".join(told.stdout.split())
+    assert "no-server-asked" in told.stdout
+    assert "generator-saturated" not in told.stdout
+    (result,) = json.loads((tmp_path / "dry.json").read_text())["results"]
+    assert result["record"]["load"]["dry"] is True
+    assert result["record"]["counts"]["ok"] > 1_000
+    assert "no-server-asked" in told.stderr  # why it is not saved
+    assert not (tmp_path / "base.json").exists()
+
+
+def test_a_dry_run_of_several_processes(tmp_path: Path) -> None:
+    told = paceline(
+        tmp_path, "localhost/{{n}}", "--dry", "--rate", "2000/s", "-d", "500ms", "-w", "0", "--processes", "2"
+    )
+    assert told.returncode == 0, told.stderr
+    assert "1,000 attempts" in told.stdout
+    assert "no-server-asked" in told.stdout

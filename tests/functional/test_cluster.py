@@ -5,7 +5,7 @@ import re
 import signal
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pytest
 
 from paceline import CacheTarget, Cluster, ConstantRate, HttpTarget, PerformanceTestFramework, SqlTarget, TestStatus
 from paceline.core.errors import ConfigurationError, MeasurementError
-from paceline.engine import examination, fleet, legs, runs
+from paceline.engine import examination, legs, line, runs
 from paceline.engine.cluster import check_reach
 from paceline.engine.request import LoadNow, RunRequest
 from paceline.judge.result import judge
@@ -201,14 +201,16 @@ def test_a_load_ends_when_nobody_asks_for_it_any_more(
 ) -> None:
     """As when the driver is killed."""
     quiet = threading.Event()
-    ask = fleet.Fleet.call
+    ask = line.Line._ask
 
-    def call(self: fleet.Fleet, worker: str, function: Any, *arguments: Any) -> Any:
+    async def ask_until_quiet(self: line.Line, asked: Sequence[line.Speaker]) -> None:
         if quiet.is_set():
-            raise OSError("nobody")
-        return ask(self, worker, function, *arguments)
+            for leg in asked:
+                leg.lost("was lost with its worker")
+        else:
+            await ask(self, asked)
 
-    monkeypatch.setattr(fleet.Fleet, "call", call)
+    monkeypatch.setattr(line.Line, "_ask", ask_until_quiet)
     with pytest.raises(MeasurementError, match="lost with its worker"):
         runs.run(load(url, Cluster(machines.address), ClosedLoop(2, 600.0)), observer=Watching(quiet.set))
     wait_for(lambda: not generators())

@@ -18,6 +18,7 @@ _NO_VERDICT = frozenset(
         "legs-lost",
         "interpreter-lock",
         "load-not-delivered",
+        "no-server-asked",
         "outage",
         "probe-disagrees",
     }

@@ -41,8 +41,8 @@ class RequestOptions:
     connect_timeout_s: float
     no_probe: bool
 
-    def target(self, url: str, connections: int | None, seed: int) -> HttpTarget:
-        """The requests to ``url``, which may leave out ``http://``.
+    def target(self, url: str, connections: int | None, seed: int, *, dry: bool = False) -> HttpTarget:
+        """The requests to ``url``, which may leave out ``http://``; ``dry``: to nobody.
 
         Raises:
             ConfigurationError: an option is wrong, or two contradict each other.
@@ -67,6 +67,7 @@ class RequestOptions:
             follow_redirects=self.follow_redirects,
             keep_alive=not self.no_keepalive,
             seed=seed,
+            dry=dry,
             **body,
         )
 

@@ -7,17 +7,19 @@ import pickle
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.core.errors import ConfigurationError, MeasurementError, PacelineError
 from paceline.core.redaction import redact
+from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import (
     LENGTH_BYTES,
     OWN_FILES,
     Failed,
     Learned,
+    LegEnded,
+    LegNow,
     Message,
     Progress,
     Ready,
@@ -25,13 +27,15 @@ from paceline.engine.child_process import (
     Window,
 )
 from paceline.engine.dispatch import request_of
+from paceline.engine.lately import lately
 from paceline.engine.live import Seen
 from paceline.engine.observation import Observation
 from paceline.engine.orders import Orders
-from paceline.engine.request import LoadNow, RunRequest
+from paceline.engine.request import LoadNow, Run, RunRequest
 from paceline.engine.runs import run_here
+from paceline.records.increments import Teller
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries
+from paceline.records.time_series import COARSENING, FINE_NS, FINEST_INTERVAL_NS
 from paceline.targets.call import CallTarget
 
 _OBJECTS_PER_COLLECTION = 50_000
@@ -41,14 +45,15 @@ class Pipe:
     """Reports to the parent. An observer of the run.
 
     Attributes:
-        slices: whether what was seen so far is sent as slices.
+        teller: of a leg: what was seen is sent by increments.
+        workers: of that leg.
     """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.slices = False
-        self._interval_ns = 0
-        self._newest = 0
+        self.teller: Teller | None = None
+        self.workers = 0
+        self._share = 0.0
 
     def send(self, message: Message) -> None:
         """Write a message as a whole; a parent that has gone is noticed through stdin."""
@@ -63,19 +68,31 @@ class Pipe:
     def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
         """To the parent."""
         del record_name
-        self.send(Progress(share, attempts, load))
+        self._share = share
+        if self.teller is None:
+            self.send(Progress(share, attempts, load))
+        elif load is not None:
+            doing = (load.elapsed_s, load.per_second, load.errors, load.in_flight, load.cpu_percent)
+            self.send(LegNow(share, attempts, *doing))
 
     def partial(self, record: RunRecord) -> None:
         """To the parent."""
-        self.send(self._slice(record) if self.slices else record)
+        if self.teller is None:
+            self.send(record)
+            return
+        self.send(Slice(self.teller.tell(record)))
+        if record.load is None:  # of calls in loops of their own nothing else says how they are doing
+            lasted_s, counts = record.elapsed_ns / NS_PER_S, record.counts
+            per_second = lately(record.series, record.elapsed_ns).per_second
+            errors = counts.errors + counts.timeouts
+            self.send(LegNow(self._share, counts.attempts, lasted_s, per_second, errors, self.workers, None))
 
-    def _slice(self, record: RunRecord) -> Slice:
-        series = record.series
-        # The newest has grown since it was sent; a series that became coarser is another one.
-        since = self._newest if series.interval_ns == self._interval_ns else 0
-        new = tuple(piece for piece in series.slices if piece.position >= since)
-        self._interval_ns, self._newest = series.interval_ns, new[-1].position if new else since
-        return Slice(replace(record, series=TimeSeries(series.interval_ns, new)), since)
+    def ended(self, run: Run) -> None:
+        """To the parent: the last that is said."""
+        if self.teller is None:
+            self.send(run)
+        else:
+            self.send(LegEnded(self.teller.tell(run.record, is_last=True), run.stopped_by))
 
     def seen(self, seen: Seen) -> None:
         """To the parent, who judges it and closes stdin if the load is to end."""
@@ -91,7 +108,7 @@ def main(descriptor: int) -> None:
     pipe = Pipe(descriptor)
     try:
         request, cpus = _order(orders.read(int.from_bytes(orders.read(LENGTH_BYTES))))
-        pipe.slices = request.leg is not None
+        pipe.teller, pipe.workers = None if request.leg is None else _teller(request), request.own_workers
         if cpus is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, cpus)
         raise_open_files_limit(request.own_workers)
@@ -125,7 +142,14 @@ def main(descriptor: int) -> None:
     except Exception as error:  # noqa: BLE001  # told to whoever asked, who has a terminal
         pipe.send(Failed(MeasurementError(redact(f"the load could not be made: {type(error).__name__}: {error}"))))
     else:
-        pipe.send(run)
+        pipe.ended(run)
+
+
+def _teller(request: RunRequest) -> Teller:
+    """Of a leg. The tenths of the first seconds are not told where the record will not have them in the end."""
+    lasts_s = request.duration_s
+    is_long = lasts_s is not None and lasts_s * NS_PER_S > FINE_NS
+    return Teller(FINEST_INTERVAL_NS * COARSENING) if is_long else Teller()
 
 
 def _out_of_sight() -> int:

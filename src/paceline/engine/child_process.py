@@ -10,15 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from paceline.core.errors import MeasurementError, PacelineError
 from paceline.engine.dispatch import order_of
 from paceline.engine.live import Seen
 from paceline.engine.orders import start_order
 from paceline.engine.request import LoadNow, Run, RunRequest
+from paceline.records.increments import Increment
 from paceline.records.run_record import RunRecord
-from paceline.records.time_series import TimeSeries
 from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.replay import Sample
 
@@ -36,6 +36,29 @@ class Progress:
     share: float
     attempts: int
     load: LoadNow | None
+
+
+@dataclass(frozen=True)  # with slots it would take three times as long to unpickle, like the others of a leg
+class LegNow:
+    """From a leg: how it is doing. Latencies are not in it: those of all legs are in what they tell by slices.
+
+    Attributes:
+        share: of the plan that is done, in [0, 1].
+        attempts: made so far.
+        elapsed_s: since the window began.
+        per_second: attempts that ended ok in the last second or so.
+        errors: errors and timeouts so far.
+        in_flight: attempts under way, and arrivals that wait.
+        cpu_percent: of its thread in the last whole second; None before there was one.
+    """
+
+    share: float
+    attempts: int
+    elapsed_s: float
+    per_second: float
+    errors: int
+    in_flight: int
+    cpu_percent: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +115,41 @@ class Replica:
     peak_rss_bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Slice:
-    """From a leg, every second: all that it has seen, of the time series only what is new.
+    """From a leg, every second: what it has seen since it last told."""
+
+    increment: Increment
+
+
+@dataclass(frozen=True)
+class LegEnded:
+    """From a leg, at its end.
 
     Attributes:
-        record: with the slices from ``since`` on.
-        since: position of the first slice that is new or has changed; 0 for the whole series.
+        increment: what it has not told yet.
+        stopped_by: what ended it early.
     """
 
-    record: RunRecord
-    since: int
-
-    def joined(self, known: RunRecord | None) -> RunRecord:
-        """The whole record, ``known`` being what came of the slices before."""
-        series = self.record.series
-        earlier = () if known is None else known.series.slices
-        kept = tuple(piece for piece in earlier if piece.position < self.since)
-        return replace(self.record, series=TimeSeries(series.interval_ns, (*kept, *series.slices)))
+    increment: Increment
+    stopped_by: BaseException | None
 
 
 Message = (
-    Progress | Ready | Window | Learned | Seen | RunRecord | Slice | LegUsage | Run | EpochEnded | Replica | Failed
+    Progress
+    | LegNow
+    | Ready
+    | Window
+    | Learned
+    | Seen
+    | RunRecord
+    | Slice
+    | LegUsage
+    | LegEnded
+    | Run
+    | EpochEnded
+    | Replica
+    | Failed
 )
 
 OF_A_LOAD = "paceline.engine.child"

@@ -15,13 +15,20 @@ from paceline.core.errors import MeasurementError
 from paceline.engine.cluster import Cluster
 from paceline.engine.connecting import connected
 from paceline.engine.examination import ANSWER_S, Examined, check_open_files, examined
+from paceline.engine.line import Line
 from paceline.engine.patience import all_within, within
 from paceline.engine.remote_child import RemoteChild
 from paceline.engine.request import RunRequest
-from paceline.engine.station import ALONE_S
 from paceline.records.load import BeforeStart
 from paceline.workload.legs import Leg
 
+_ASK_S = 0.3  # between two questions to a worker, of few
+_ASK_EACH_S = 0.002  # of many: a question takes 0.4 ms of a core here, and as much of the scheduler's
+_MOST_ASK_S = 3.0  # well below what counts as silence
+_ALONE_S = 1.5  # a leg of which nobody has asked for so long ends itself
+_ALONE_QUESTIONS = 5  # or for so many questions
+_SOON_S = 0.5  # for an order to start, to few
+_SOON_EACH_S = 0.002  # of many
 _LOOK_S = 0.5
 _SILENT_S = 10.0  # a worker answers within milliseconds
 _KNOWN_S = 1.0  # for the scheduler to say who its workers are
@@ -37,8 +44,6 @@ class Fleet:
         clock: of this machine.
     """
 
-    soon_s = 0.5
-
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
         self._cluster = cluster
         self._clock = clock
@@ -47,6 +52,9 @@ class Fleet:
         self._workers: Sequence[str] = ()
         self._found: dict[str, Examined] = {}
         self._children: list[RemoteChild] = []
+        self._lines: dict[str, Line] = {}
+        self._ask_s = _ASK_S
+        self.soon_s = _SOON_S
         self._closed = threading.Event()
         self._cut_off_s: float | None = None
         self._joined: dict[str, None] = {}
@@ -70,6 +78,8 @@ class Fleet:
             raise MeasurementError("the scheduler of the cluster does not say who its workers are") from error
         if not self._workers:
             raise MeasurementError("the cluster has no workers: start one with 'dask worker ADDRESS'")
+        self._ask_s = min(max(_ASK_S, _ASK_EACH_S * len(self._workers)), _MOST_ASK_S)
+        self.soon_s = max(_SOON_S, _SOON_EACH_S * len(self._workers))
         of = request.processes if request.processes > 1 else len(self._workers)
         self._found = examined(self.call, self._workers, self._clock)
         legs = [Leg(number, of) for number in range(of)]
@@ -80,9 +90,17 @@ class Fleet:
     def child(self, leg: Leg) -> RemoteChild:
         """The process of ``leg``, on the worker whose turn it is."""
         worker = self.machine(leg)
-        child = RemoteChild(self.call, worker, self._found[worker].ahead_s, self._clock)
+        line = self._lines.get(worker)
+        if line is None:
+            line = self._lines[worker] = Line(self._client, worker, self._ask_s, self.alone_s, self._clock)
+        child = RemoteChild(line, self._found[worker].ahead_s)
         self._children.append(child)
         return child
+
+    @property
+    def alone_s(self) -> float:
+        """How long a leg goes on of which nobody asks."""
+        return max(_ALONE_S, _ALONE_QUESTIONS * self._ask_s)
 
     def machine(self, leg: Leg) -> str:
         """Address of the worker that makes ``leg``."""
@@ -99,8 +117,10 @@ class Fleet:
     def close(self) -> None:
         """Leave the cluster as it was found."""
         until_s = self._clock.now_s() + _LAST_WORD_S
-        for child in self._children:
-            child.let_go(max(until_s - self._clock.now_s(), 0.0))
+        for line in self._lines.values():
+            line.close()
+        for line in self._lines.values():
+            line.wait(max(until_s - self._clock.now_s(), 0.0))
         self._closed.set()
         if self._is_ours and self._client is not None:
             # Of a scheduler that has gone the finding tells: Dask would add a traceback.
@@ -139,19 +159,20 @@ class Fleet:
             return
         if self._cut_off_s is None:
             self._cut_off_s = now_s
-        if now_s - self._cut_off_s > ALONE_S:
+        if now_s - self._cut_off_s > self.alone_s:
             for child in self._children:
                 child.lost("was lost with the scheduler of the cluster, which answers no more")
 
     def _look_for_the_silent(self, now_s: float) -> None:
         for child in self._children:
-            if child.asked_s is not None and now_s - child.asked_s > _SILENT_S:
-                child.lost(f"was lost with its worker {child.worker}, which said nothing for {_SILENT_S:g} s")
+            asked_s = child.line.asked_s
+            if asked_s is not None and now_s - asked_s > _SILENT_S:
+                child.lost(f"was lost with its worker {child.line.worker}, which said nothing for {_SILENT_S:g} s")
 
     def _look_who_is_here(self, here: Sequence[str]) -> None:
         for child in self._children:
-            if child.worker not in here:
-                child.lost(f"was lost with its worker {child.worker}, which left the cluster")
+            if child.line.worker not in here:
+                child.lost(f"was lost with its worker {child.line.worker}, which left the cluster")
         for worker in here:
             if worker not in self._found:
                 self._joined[worker] = None

@@ -9,7 +9,7 @@ from paceline.records.time_series import TimeSeries
 from paceline.stats.summary import Moments
 
 _MOST_NS = (1 << 63) - 1
-_NOW_NS = 1_000_000_000
+NOW_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Lately:
 
 def lately(series: TimeSeries, elapsed_ns: float) -> Lately:
     """What ``series`` says so long after its beginning."""
-    width = max(_NOW_NS // series.interval_ns, 1)
+    width = max(NOW_NS // series.interval_ns, 1)
     last = int(elapsed_ns) // series.interval_ns  # under way, not whole yet
     recent = [piece for piece in series.slices[-width - 1 :] if last - width <= piece.position < last]
     covered_s = min(width, last) * series.interval_ns / NS_PER_S

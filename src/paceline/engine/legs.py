@@ -5,6 +5,7 @@ No leg is ever started again: what one that is lost would still have sent is mis
 
 import threading
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from paceline.core.clock import Clock
@@ -12,22 +13,24 @@ from paceline.core.errors import MeasurementError
 from paceline.engine.child_process import (
     Failed,
     Learned,
+    LegEnded,
+    LegNow,
     Message,
-    Progress,
     Ready,
     Slice,
     Window,
 )
-from paceline.engine.leg_seen import LegSeen, now_together, seen_by_all, together
+from paceline.engine.leg_seen import LegSeen, SeenByAll, now_together, together
 from paceline.engine.live import OnSlice, aborted_run
 from paceline.engine.observation import Observation
 from paceline.engine.oversight import Oversight
 from paceline.engine.places import Cores, Places
 from paceline.engine.probe import Prober
 from paceline.engine.request import Observer, Run, RunRequest
+from paceline.records.increments import Increment
 from paceline.records.load import Probe
-from paceline.records.merging import legs_merged
 from paceline.records.run_record import Aborted
+from paceline.records.summing import RunSum
 from paceline.sysmon.fingerprint import this_machine
 from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.call import CallTarget
@@ -36,6 +39,8 @@ from paceline.workload.legs import Leg, check_legs
 
 _SILENT_S = 10.0  # a leg says something twice a second
 _LOOK_S = 1.0
+_TICK_S = 0.1
+_SHOWN_S = 0.5
 _KEPT_S = 10.0
 
 
@@ -73,12 +78,16 @@ class Legs:
         self._observation = Observation(clock, request.target_pids)
         self._heard: SimpleQueue[tuple[LegSeen, Message | None]] = SimpleQueue()
         self._legs: list[LegSeen] = []
+        self._seen = RunSum()
+        self._lock = threading.Lock()  # on that
+        self._looks = SeenByAll(self._seen, parts=request.live_parts)
         self._prober: Prober | None = None
         self._probe: Probe | None = None
         self._failed: Failed | None = None
         self._stopped_by: BaseException | None = None
         self._start_s: float | None = None
-        self._kept_s = clock.now_s()
+        self._kept_s = self._looked_s = clock.now_s()
+        self._shown_s = -_SHOWN_S
 
     def interrupt(self, stop: BaseException) -> None:
         """From another thread too: end the run early."""
@@ -142,41 +151,66 @@ class Legs:
                 setup=None,
                 teardown=None,
             )
+            leg.child.hear(partial(self._hear, leg))
             leg.child.order(share)
-            threading.Thread(target=self._hear, args=(leg,), name=f"paceline-leg-{number}", daemon=True).start()
         if self._stopped_by is not None:
             self.interrupt(self._stopped_by)  # before there was anything to stop
 
-    def _hear(self, leg: LegSeen) -> None:
-        try:
-            for message in leg.child.messages():
+    def _hear(self, leg: LegSeen, message: Message | None) -> None:
+        """From another thread than the one that runs this.
+
+        There a Ctrl-C could come in the midst of adding, and an increment is told but once. Nor is that one woken for
+        what need not be looked at at once: of a thousand legs, thousands a second say how they are doing.
+        """
+        leg.heard_s = self._clock.now_s()
+        match message:
+            case LegNow():
+                leg.now = message
+            case LegUsage():
+                leg.usage = message
+            case Slice():
+                self._add(leg, message.increment)
+            case LegEnded():
+                self._add(leg, message.increment)
+                leg.has_ended, leg.stopped_by = True, message.stopped_by
+            case _:
                 self._heard.put((leg, message))
-                if isinstance(message, Run | Failed):
-                    break  # its last; whatever keeps it alive is not waited for
-        finally:
-            self._heard.put((leg, None))
+
+    def _add(self, leg: LegSeen, increment: Increment) -> None:
+        with self._lock:
+            self._seen.add(leg.leg.number, increment)
+            leg.standing = increment.standing
 
     def _listen(self) -> None:
         until_s = self._clock.now_s() + self._request.longest_s
         while not all(leg.is_over for leg in self._legs):
             try:
                 self._hear_next()
+                self.look(until_s)
             except KeyboardInterrupt as stop:
                 if self._stopped_by is not None:
                     raise
                 self.interrupt(stop)
-            self._look_for_the_silent(until_s)
 
     def _hear_next(self) -> None:
         try:
-            leg, message = self._heard.get(timeout=_LOOK_S)
+            leg, message = self._heard.get(timeout=_TICK_S)
         except Empty:
             return
-        leg.heard_s = self._clock.now_s()
         self._take(leg, message)
+
+    def look(self, until_s: float) -> None:
+        """Do what it is time for; what has not ended by ``until_s`` does not end by itself."""
+        self._look_for_the_silent(until_s)
+        self._show()
+        self._keep()
+        self._judge()
 
     def _look_for_the_silent(self, until_s: float) -> None:
         now_s = self._clock.now_s()
+        if now_s - self._looked_s < _LOOK_S:
+            return
+        self._looked_s = now_s
         for leg in self._legs:
             if leg.is_over or leg.lost:
                 continue
@@ -193,7 +227,7 @@ class Legs:
         match message:
             case None:
                 leg.is_over = True
-                if leg.ended is None and self._start_s is None and self._stopped_by is None:
+                if not leg.has_ended and self._start_s is None and self._stopped_by is None:
                     leg.child.end()
                     where = f" on {leg.machine}" if leg.machine else ""
                     name = f"process {leg.leg.number + 1} of the load{where}"
@@ -203,28 +237,12 @@ class Legs:
                 self._start()
             case Window():
                 self._take_window(leg, message)
-            case Run():
-                leg.ended = message
             case Failed():
                 self._failed = self._failed or message
                 self.interrupt(message.error)
-            case _:
-                self._take_news(leg, message)
-
-    def _take_news(self, leg: LegSeen, message: Message) -> None:
-        match message:
-            case Progress():
-                leg.progress = message
-                self._show()
             case Learned():
                 if self._prober is not None:
                     self._prober.learned(message.sample)
-            case LegUsage():
-                leg.usage = message
-            case Slice():
-                leg.partial = message.joined(leg.partial)
-                self._keep()
-                self._judge()
 
     def _start(self) -> None:
         if not all(leg.is_ready for leg in self._legs):
@@ -252,24 +270,34 @@ class Legs:
             self._prober.close()
 
     def _show(self) -> None:
-        every = [leg.progress for leg in self._legs if leg.progress is not None]
+        now_s = self._clock.now_s()
+        every = [leg.now for leg in self._legs if leg.now is not None]
+        if now_s - self._shown_s < _SHOWN_S or not every:
+            return
+        self._shown_s = now_s
         share = sum(each.share for each in every) / len(self._legs)
-        load = self._observation.with_targets(now_together(self._legs))
+        with self._lock:
+            load = now_together(self._legs, self._seen)
+        load = self._observation.with_targets(load)
         self._observer.progress(self._request.name, share, sum(each.attempts for each in every), load)
 
     def _keep(self) -> None:
         now_s = self._clock.now_s()
-        partials = [leg.partial for leg in self._legs if leg.partial is not None]
-        if now_s - self._kept_s >= _KEPT_S and len(partials) == len(self._legs):
-            self._kept_s = now_s
-            self._observer.partial(legs_merged(partials))
+        if now_s - self._kept_s < _KEPT_S or any(leg.standing is None for leg in self._legs):
+            return
+        self._kept_s = now_s
+        with self._lock:
+            record = self._seen.record()
+        if record is not None:
+            self._observer.partial(record)
 
     def _judge(self) -> None:
         now_s = self._clock.now_s()
         if self._on_slice is None or self._aborted is not None or now_s - self._judged_s < _LOOK_S:
             return
         self._judged_s = now_s
-        seen = seen_by_all(self._legs)
+        with self._lock:
+            seen = self._looks.look(self._legs)
         self._aborted = None if seen is None else self._on_slice(seen)
         if self._aborted is not None:
             for leg in self._legs:
@@ -289,7 +317,8 @@ class Legs:
             raise self._stopped_by or self._failed.error
         for leg in self._legs:
             self._see_whether_lost(leg)
-        record = together(self._legs, self._request.workload, self._start_s)
+        with self._lock:
+            record = together(self._legs, self._seen, self._request.workload, self._start_s)
         if record is None:
             if self._stopped_by is not None:
                 raise self._stopped_by
@@ -305,14 +334,14 @@ class Legs:
         )
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)
         record = self._oversight.noted(record)
-        ended = (leg.ended.stopped_by for leg in self._legs if leg.ended and not leg.lost)
+        ended = (leg.stopped_by for leg in self._legs if leg.has_ended and not leg.lost)
         run = Run(record, self._stopped_by or next(ended, None))
         return run if self._aborted is None or self._stopped_by is not None else aborted_run(run, self._aborted)
 
     def _see_whether_lost(self, leg: LegSeen) -> None:
-        if leg.ended is not None:
+        if leg.has_ended:
             was_told_to = self._stopped_by is not None or self._aborted is not None
-            if was_told_to or not isinstance(leg.ended.stopped_by, KeyboardInterrupt):
+            if was_told_to or not isinstance(leg.stopped_by, KeyboardInterrupt):
                 return
             # Told to end, but not from here: its machine could not hear anybody.
         leg.lost = leg.lost or leg.child.how()

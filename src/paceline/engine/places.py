@@ -1,6 +1,6 @@
 """Where the processes of a load's legs live, and what is said to each of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from paceline.engine.child_process import Message, usable_cores
@@ -11,13 +11,13 @@ from paceline.workload.legs import Leg
 
 
 class LegChild(Protocol):
-    """The process of a leg, here or elsewhere; what :class:`Child` says of each."""
+    """The process of a leg, here or elsewhere; what :class:`WatchedChild` says of each."""
 
     def order(self, request: RunRequest) -> None:
         """Tell it what to run."""
 
-    def messages(self) -> Iterator[Message]:
-        """What it says."""
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
 
     def start_at(self, at_s: float) -> None:
         """Tell it when to start."""
@@ -71,7 +71,7 @@ class Cores:
         of_its_own: whether a leg gets a core of its own; a function of the user's may use as many as it likes.
     """
 
-    soon_s = 0.02
+    soon_s = 0.1  # a process that has to wait for its core hears it in time all the same
     joined_late = ()
 
     def __init__(self, *, of_its_own: bool = True) -> None:

@@ -2,48 +2,43 @@
 
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from queue import SimpleQueue
-from typing import Any
 from uuid import uuid4
 
-from paceline.core.clock import Clock
 from paceline.core.errors import ConfigurationError, MeasurementError
 from paceline.engine import station
 from paceline.engine.child_process import Failed, Message, Window
 from paceline.engine.dispatch import order_of
+from paceline.engine.line import Line
 from paceline.engine.request import RunRequest
-
-_ASK_S = 0.3
 
 
 class RemoteChild:
-    """Used as a ``Child`` is.
+    """Used as a ``WatchedChild`` is.
 
     Args:
-        ask: ``(worker, function, *arguments)``: what the function returns there.
-        worker: its machine.
-        ahead_s: how far that machine's clock is ahead of ``clock``.
-        clock: of this machine.
+        line: to its machine.
+        ahead_s: how far that machine's clock is ahead of the one here.
 
     Attributes:
-        worker: its machine.
-        asked_s: since when it has not answered a question; None while none is open.
+        line: to its machine.
+        name: by which its machine knows it.
     """
 
-    def __init__(self, ask: Callable[..., Any], worker: str, ahead_s: float, clock: Clock) -> None:
-        self.worker = worker
-        self.asked_s: float | None = None
-        self._call = ask
+    def __init__(self, line: Line, ahead_s: float) -> None:
+        self.line = line
+        self.name = uuid4().hex
         self._ahead_s = ahead_s
-        self._clock = clock
-        self._name = uuid4().hex
-        self._said: SimpleQueue[bytes | None] = SimpleQueue()
+        self._take: Callable[[Message | None], None] = lambda _: None
         self._words: SimpleQueue[station.Words] = SimpleQueue()
+        self._lock = threading.Lock()  # on its end, which comes once
         self._ending: str | None = None
-        self._wake = threading.Event()
-        self._asking = threading.Thread(target=self._ask, name=f"paceline-ask-{worker}", daemon=True)
+
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
+        self._take = take
 
     def order(self, request: RunRequest) -> None:
         """Tell it what to run.
@@ -53,21 +48,9 @@ class RemoteChild:
         """
         order = order_of(request, packed=True)
         try:
-            self._call(self.worker, station.begin, self._name, order)
+            self.line.begin(self, order)
         except Exception as error:
-            raise MeasurementError(f"worker {self.worker} cannot start its part of the load: {error}") from error
-        self._asking.start()
-
-    def messages(self) -> Iterator[Message]:
-        """What it says, until it has nothing more to say."""
-        while (data := self._said.get()) is not None:
-            message: Message = pickle.loads(data)  # noqa: S301  # from the cluster's own peers
-            if isinstance(message, Window):
-                message = replace(message, at_s=message.at_s - self._ahead_s)
-            elif isinstance(message, Failed):
-                kind = ConfigurationError if isinstance(message.error, ConfigurationError) else MeasurementError
-                message = Failed(kind(f"worker {self.worker}: {message.error}"))
-            yield message
+            raise MeasurementError(f"worker {self.line.worker} cannot start its part of the load: {error}") from error
 
     def start_at(self, at_s: float) -> None:
         """Tell it when to start, by the clock of this machine."""
@@ -87,42 +70,43 @@ class RemoteChild:
         self._tell("stop")
         return 0
 
-    def lost(self, why: str) -> None:
-        """It is out of reach."""
-        if self._ending is None:
-            self._ending = why
-            self._said.put(None)
-
     def how(self) -> str:
         """How it ended, in words that follow 'the process'."""
         return self._ending or "ended without a word"
 
-    def let_go(self, patience_s: float) -> None:
-        """Wait until it has heard the last word, at most so long: it ends without it, too, but later."""
-        if self._asking.is_alive():
-            self._asking.join(patience_s)
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to be said to it, or to be heard."""
+        return self._ending is None or not self._words.empty()
+
+    def words(self) -> list[station.Words]:
+        """What is to be said to it."""
+        return [self._words.get() for _ in range(self._words.qsize())]
+
+    def heard(self, said: Sequence[bytes], ending: str | None) -> None:
+        """It has said something, and has ended if there is an ``ending``."""
+        for data in said:
+            if self._ending is not None:
+                return
+            message: Message = pickle.loads(data)  # noqa: S301  # from the cluster's own peers
+            if isinstance(message, Window):
+                message = replace(message, at_s=message.at_s - self._ahead_s)
+            elif isinstance(message, Failed):
+                kind = ConfigurationError if isinstance(message.error, ConfigurationError) else MeasurementError
+                message = Failed(kind(f"worker {self.line.worker}: {message.error}"))
+            self._take(message)
+        if ending is not None:
+            self.lost(ending)
+
+    def lost(self, why: str) -> None:
+        """It is out of reach."""
+        with self._lock:
+            if self._ending is not None:
+                return
+            self._ending = why
+        self._take(None)
 
     def _tell(self, verb: str, at_s: float = 0.0) -> None:
-        self._words.put((verb, at_s))
-        self._wake.set()
-
-    def _ask(self) -> None:
-        """Fetch what it has said, again and again, which also tells it that somebody is here."""
-        ending: str | None = None
-        while ending is None:
-            self._wake.wait(_ASK_S)
-            self._wake.clear()
-            words = [self._words.get() for _ in range(self._words.qsize())]
-            self.asked_s = self._clock.now_s()
-            try:
-                said, ending = self._call(self.worker, station.exchange, self._name, words)
-            except Exception as error:  # noqa: BLE001  # whatever Dask raises: the leg is out of reach
-                said, ending = [], f"was lost with its worker {self.worker}, or the way there ({_text(error)})"
-            self.asked_s = None
-            for data in said:
-                self._said.put(data)
-        self.lost(ending)
-
-
-def _text(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+        if self._ending is None:
+            self._words.put((verb, at_s))
+            self.line.wake()

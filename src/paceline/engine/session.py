@@ -30,6 +30,7 @@ from paceline.records.run_record import Circumstances, Execution, RunRecord
 from paceline.records.stamps import Stamps
 from paceline.sysmon.fingerprint import this_machine
 from paceline.targets.call import CallTarget
+from paceline.targets.http import HttpTarget
 from paceline.targets.witness import Expecting, Witness
 from paceline.workload.legs import WHOLE, leg_workload
 from paceline.workload.models import (
@@ -38,7 +39,6 @@ from paceline.workload.models import (
     ClosedLoop,
     FixedIterations,
     Stages,
-    Workload,
     has_arrivals,
 )
 
@@ -380,7 +380,7 @@ class Session:
             circumstances=self._circumstances(drive, partial=partial),
             fingerprint=self._fingerprint,
             metadata=request.metadata,
-            load=_load(drive, request.workload) if isinstance(drive, LanesDrive) else None,
+            load=_load(drive, request) if isinstance(drive, LanesDrive) else None,
             cache=_cache(recorder),
         )
         return record if self._witness is None or self._measured is None else self._witness.noted(record)
@@ -402,10 +402,12 @@ class Session:
         )
 
 
-def _load(drive: LanesDrive, workload: Workload) -> LoadRecord:
+def _load(drive: LanesDrive, request: RunRequest) -> LoadRecord:
+    workload = request.workload
     ramps = workload.ramps() if isinstance(workload, Stages) else ()
     stretches = tuple(Stretch(ramp.duration_s, ramp.level, ramp.target) for ramp in ramps)
-    return replace(drive.load_record(), stretches=stretches)
+    dry = isinstance(request.target, HttpTarget) and request.target.dry
+    return replace(drive.load_record(), stretches=stretches, dry=dry)
 
 
 def _cache(recorder: Recorder) -> CacheRecord | None:

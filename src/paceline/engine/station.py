@@ -1,16 +1,16 @@
 """What a machine of a cluster does for a load: starts the process of a leg, keeps what it says until it is fetched.
 
-The driver asks for news twice a second or more often. Where it no longer does, nobody is left to judge the load or to
-end it: it ends here.
+The driver asks for news now and then. Where it no longer does, nobody is left to judge the load or to end it: it ends
+here.
 """
 
 import asyncio
 import pickle
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from queue import SimpleQueue
 
 from paceline.core.clock import SYSTEM_CLOCK
 from paceline.engine.watched import WatchedChild
@@ -18,12 +18,10 @@ from paceline.records.machine import Company, Machine
 from paceline.sysmon.company import CompanyWatch
 from paceline.sysmon.machine import read_machine
 
-ALONE_S = 1.5  # without a question: the driver is gone, or cannot reach this machine
 _ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
 _FORGET_S = 30.0  # a driver that is back by then hears the end of it
-_LEFT_ALONE = f"was ended by its worker, which nobody had asked for {ALONE_S:g} s"
 
 Words = tuple[str, float]
 
@@ -33,12 +31,14 @@ class Station:
 
     Args:
         order: the pickled request.
+        alone_s: how long without a question says that the driver is gone, or cannot reach this machine.
     """
 
-    def __init__(self, order: bytes) -> None:
+    def __init__(self, order: bytes, alone_s: float) -> None:
+        self._alone_s = alone_s
         self._folder = tempfile.TemporaryDirectory(prefix="paceline-leg-")
         self._child = WatchedChild()
-        self._said: SimpleQueue[bytes] = SimpleQueue()
+        self._said: deque[bytes] = deque()
         self._ending: str | None = None
         self._abandoned = False
         self._asked_s = SYSTEM_CLOCK.now_s()
@@ -55,36 +55,39 @@ class Station:
         for verb, at_s in words:
             match verb:
                 case "start":
-                    self._patience_s = ALONE_S
+                    self._patience_s = self._alone_s
                     self._child.start_at(at_s)
                 case "stop":
                     self._child.stop()
                 case "kill":
                     self._child.kill()
         ending = self._ending  # read first: what was said before it is in the list by then
-        said = [self._said.get() for _ in range(self._said.qsize())]
+        said = []
+        while self._said:  # one by one: another may be put in meanwhile
+            said.append(self._said.popleft())
         return said, ending
 
     @property
-    def alone_s(self) -> float:
+    def unasked_s(self) -> float:
         """Since the driver asked."""
         return SYSTEM_CLOCK.now_s() - self._asked_s
 
     def _relay(self) -> None:
         try:
             for message in self._child.messages():
-                self._said.put(pickle.dumps(message))
+                self._said.append(pickle.dumps(message))
         finally:
             self._child.end()
             self._over.set()
             self._folder.cleanup()
-            self._ending = _LEFT_ALONE if self._abandoned else self._child.how()
+            left_alone = f"was ended by its worker, which nobody had asked for {self._alone_s:g} s"
+            self._ending = left_alone if self._abandoned else self._child.how()
 
     def _watch(self) -> None:
         while not self._over.wait(_LOOK_S):
-            if self.alone_s > self._patience_s + _STOPPING_S:
+            if self.unasked_s > self._patience_s + _STOPPING_S:
                 self._child.kill()
-            elif self.alone_s > self._patience_s:
+            elif self.unasked_s > self._patience_s:
                 self._abandoned = True
                 self._child.stop()
 
@@ -92,13 +95,13 @@ class Station:
 _STATIONS: dict[str, Station] = {}
 
 
-def begin(name: str, order: bytes) -> None:
+def begin(name: str, order: bytes, alone_s: float) -> None:
     """Start the leg ``name``, once."""
     for known, station in list(_STATIONS.items()):
-        if station.alone_s > _FORGET_S:  # its driver has died
+        if station.unasked_s > _FORGET_S:  # its driver has died
             del _STATIONS[known]
     if name not in _STATIONS:
-        _STATIONS[name] = Station(order)
+        _STATIONS[name] = Station(order, alone_s)
 
 
 def exchange(name: str, words: Sequence[Words]) -> tuple[list[bytes], str | None]:
@@ -110,6 +113,11 @@ def exchange(name: str, words: Sequence[Words]) -> tuple[list[bytes], str | None
     if ending is not None:
         del _STATIONS[name]
     return said, ending
+
+
+def exchange_all(words: Mapping[str, Sequence[Words]]) -> dict[str, tuple[list[bytes], str | None]]:
+    """:func:`exchange` with each of several legs of this machine, by their names."""
+    return {name: exchange(name, told) for name, told in words.items()}
 
 
 def clocks() -> tuple[float, float]:

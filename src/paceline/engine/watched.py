@@ -1,9 +1,10 @@
 """The process of a leg, watched from outside: what it uses is not its own to find out while it makes a load."""
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from paceline.core.clock import SYSTEM_CLOCK
-from paceline.engine.child_process import Child, Message, Slice, Window
+from paceline.engine.child_process import Child, Failed, LegEnded, Message, Slice, Window
 from paceline.sysmon.leg_watch import LegWatch, watch_leg
 
 
@@ -20,3 +21,17 @@ class WatchedChild(Child):
             elif self._watch is not None and isinstance(message, Window | Slice):
                 yield self._watch.read()
             yield message
+
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        """From now on call ``take`` with each message, from another thread, and with None after the last."""
+
+        def hear() -> None:
+            try:
+                for message in self.messages():
+                    take(message)
+                    if isinstance(message, LegEnded | Failed):
+                        break  # its last; whatever keeps it alive is not waited for
+            finally:
+                take(None)
+
+        threading.Thread(target=hear, name=f"paceline-leg-{self.pid}", daemon=True).start()

@@ -43,9 +43,21 @@ def diagnose_load(
     return (*found, *_outage(record), *_coordinated_omission(record, threshold))
 
 
-def _generator_saturated(record: RunRecord, load: LoadRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
-    if record.definition.execution not in _OWN_GENERATOR:
+def _no_server_asked(_: RunRecord, load: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
+    if not load.dry:
         return
+    yield Finding(
+        code="no-server-asked",
+        seen="A dry run: every request was answered at once from the generator's own memory.",
+        why="These figures are the generator's own, without kernel and network; they say nothing of a server.",
+        advice="To measure the server, leave out --dry (dry=True).",
+        serious=True,
+    )
+
+
+def _generator_saturated(record: RunRecord, load: LoadRecord, metrics: PerformanceMetrics) -> Iterator[Finding]:
+    if record.definition.execution not in _OWN_GENERATOR or load.dry:
+        return  # of a dry run the generator is what is looked at
     # The last stretch may be shorter than a second, and says little.
     whole = load.cpu_percent[: max(int(record.elapsed_ns / NS_PER_S), 1)]
     seen = []
@@ -203,12 +215,12 @@ def _server_closes(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     )
 
 
-def _littles_law(record: RunRecord, _: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
+def _littles_law(record: RunRecord, load: LoadRecord, __: PerformanceMetrics) -> Iterator[Finding]:
     definition, counts = record.definition, record.counts
     duration_s = definition.duration_s
     if duration_s is None or definition.think_time_s != 0:
         return  # a number of requests ends with connections that have none left; stages and thinkers rest by plan
-    if definition.open_loop or definition.execution is not Execution.CONNECTIONS:
+    if definition.open_loop or definition.execution is not Execution.CONNECTIONS or load.dry:
         return
     if counts.errors or counts.timeouts or counts.attempts < _LEAST_ATTEMPTS or not record.elapsed_ns:
         return  # a connection rests after an error
@@ -271,6 +283,7 @@ def _percent(part: int, whole: int) -> str:
 
 _Check = Callable[[RunRecord, LoadRecord, PerformanceMetrics], Iterator[Finding]]
 _CHECKS: tuple[_Check, ...] = (
+    _no_server_asked,
     leg_findings,
     _generator_saturated,
     _arrivals_dropped,

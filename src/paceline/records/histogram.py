@@ -8,10 +8,10 @@ count of leading zeros, which numpy does not have.
 """
 
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from paceline.core.errors import FileFormatError
+from paceline.core.errors import ConfigurationError, FileFormatError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MANTISSA_BITS = 10
 _SHIFT = 52 - MANTISSA_BITS
+_NIBBLE = 16
+_FEW_BUCKETS = 1_024
 _BIAS = (1023 << MANTISSA_BITS) - 1  # bucket 0 holds the value 0, bucket 1 the value 1
 
 
@@ -59,10 +61,21 @@ class Histogram:
     def _keep(self, indices: "IntArray", counts: "IntArray") -> None:
         import numpy as np
 
-        most = int(counts.max()) if len(counts) else 0
-        fitting = next((kind for kind in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(kind).max), np.int64)
         self._indices = indices.astype(np.uint16)  # the largest number is below 2**16: 63 octaves of 2**10
-        self._counts = counts.astype(fitting)
+        self._counts = _fitting(counts)
+
+    def __reduce__(self) -> "tuple[Callable[..., Histogram], tuple[bytes | str, ...]]":
+        """To be pickled in 3 bytes a bucket, many in about one each: the next one is near, and few values in it."""
+        import numpy as np
+
+        if len(self._indices) < _FEW_BUCKETS:
+            return _as_they_are, (self._indices.tobytes(), self._counts.tobytes(), self._counts.dtype.char)
+        gaps = np.diff(self._indices, prepend=self._indices[0])
+        large = (gaps >= _NIBBLE) | (self._counts >= _NIBBLE)
+        packed = np.where(large, 0, gaps << 4 | self._counts).astype(np.uint8)
+        beyond = _fitting(self._counts[large])
+        first = self._indices[:1].tobytes()
+        return _unpacked, (first, packed.tobytes(), gaps[large].tobytes(), beyond.tobytes(), beyond.dtype.char)
 
     @property
     def indices(self) -> "IntArray":
@@ -104,15 +117,37 @@ class Histogram:
         """All values of all ``histograms``, exactly as if one had seen them."""
         import numpy as np
 
-        parts = [part for part in histograms if len(part.indices)]
+        parts = [part for part in histograms if len(part._indices)]  # noqa: SLF001  # of this class
         if len(parts) <= 1:
             return parts[0] if parts else cls()
-        lowest = min(int(part.indices[0]) for part in parts)
-        highest = max(int(part.indices[-1]) for part in parts)
+        kept = [(part._indices, part._counts) for part in parts]  # noqa: SLF001
+        lowest = min(int(indices[0]) for indices, _ in kept)
+        highest = max(int(indices[-1]) for indices, _ in kept)
         dense = np.zeros(highest - lowest + 1, dtype=np.int64)
-        for part in parts:
-            dense[part.indices - lowest] += part.counts
+        for indices, counts in kept:
+            # Half the time of "dense[...] += ...", which reads, adds and writes one after the other.
+            np.add.at(dense, indices - lowest, counts.astype(np.int64))
         return cls._from_dense(lowest, dense)
+
+    def without(self, earlier: "Histogram") -> "Histogram":
+        """The values of this one that ``earlier`` has not seen, which has seen none that are not in this one.
+
+        Raises:
+            ConfigurationError: it has.
+        """
+        import numpy as np
+
+        if not len(earlier._indices):  # noqa: SLF001  # of this class
+            return self
+        places = self._indices.searchsorted(earlier._indices)  # noqa: SLF001
+        places = np.minimum(places, max(len(self._indices) - 1, 0))
+        counts = self.counts
+        if len(counts) and (self._indices[places] == earlier._indices).all():  # noqa: SLF001
+            counts[places] -= earlier.counts
+            if (counts >= 0).all():
+                used = counts > 0
+                return self.of_buckets(self.indices[used], counts[used])
+        raise ConfigurationError("a histogram has not grown out of another that has seen values which it has not")
 
     @classmethod
     def buckets_by_group(
@@ -196,13 +231,52 @@ class Histogram:
         """Equal when every bucket is."""
         if not isinstance(other, Histogram):
             return NotImplemented
-        return self.__plain__() == other.__plain__()
+        return bool(
+            len(self._indices) == len(other._indices)
+            and (self._indices == other._indices).all()
+            and (self._counts == other._counts).all()
+        )
 
     __hash__ = None  # type: ignore[assignment]  # a value with arrays inside
 
     def __repr__(self) -> str:
         """Say how much is in it."""
         return f"Histogram({self.count} values in {len(self.indices)} buckets)"
+
+
+def _fitting(counts: "IntArray") -> "IntArray":
+    """``counts`` in the smallest type they fit into."""
+    import numpy as np
+
+    most = int(counts.max()) if len(counts) else 0
+    fitting = next((kind for kind in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(kind).max), np.int64)
+    return counts.astype(fitting)
+
+
+def _as_they_are(indices: bytes, counts: bytes, kind: str) -> Histogram:
+    """What :meth:`Histogram.__reduce__` has written down: unpacking takes ten times as long as reading."""
+    import numpy as np
+
+    made = Histogram.__new__(Histogram)
+    made._indices, made._counts = np.frombuffer(indices, dtype=np.uint16), np.frombuffer(counts, dtype=kind)  # noqa: SLF001
+    return made
+
+
+def _unpacked(first: bytes, packed: bytes, gaps: bytes, beyond: bytes, kind: str) -> Histogram:
+    """What :meth:`Histogram.__reduce__` has packed."""
+    import numpy as np
+
+    made = Histogram.__new__(Histogram)
+    both = np.frombuffer(packed, dtype=np.uint8)
+    steps, counts = both >> 4, both & (_NIBBLE - 1)
+    if beyond:
+        large = counts == 0  # no bucket is empty
+        steps, counts = steps.astype(np.uint16), counts.astype(kind)
+        steps[large] = np.frombuffer(gaps, dtype=np.uint16)
+        counts[large] = np.frombuffer(beyond, dtype=kind)
+    made._indices = steps.cumsum(dtype=np.uint16) + np.frombuffer(first, dtype=np.uint16)  # noqa: SLF001
+    made._counts = counts  # noqa: SLF001
+    return made
 
 
 def _index_limit() -> int:

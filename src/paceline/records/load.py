@@ -201,6 +201,7 @@ class LoadRecord:
         stretches: of a load that changes by plan, in order: of arrivals a second where there are arrivals, else of
             users. None of a load that stays as it is, and none in files older than this.
         joined_late: addresses of workers that came to the cluster after the start, and took no part.
+        dry: whether no server was asked: the answers came from the generator's own memory.
     """
 
     cpu_percent: tuple[float, ...] = ()
@@ -214,3 +215,4 @@ class LoadRecord:
     tolerated_loss: float = 0.0
     stretches: tuple[Stretch, ...] = ()
     joined_late: tuple[str, ...] = ()
+    dry: bool = False

@@ -9,6 +9,7 @@ from paceline.records.histogram import Histogram
 FINEST_INTERVAL_NS = 100_000_000
 COARSENING = 10
 _FINE_SLICES = 100  # 10 s at 100 ms, then intervals of 1 s
+FINE_NS = FINEST_INTERVAL_NS * _FINE_SLICES  # a longer run has none of them in the end
 MOST_SLICES = 3_600  # an hour at 1 s, then intervals of 10 s, ...
 
 

@@ -21,6 +21,7 @@ from paceline.targets.http_request import Form, HttpRequest, RequestTemplate, co
 from paceline.targets.rows import Rows, checked_rows, load_rows
 from paceline.wire import request as wire
 from paceline.wire.dial import Dialer
+from paceline.wire.dry import DryDialer
 from paceline.wire.endpoint import Endpoint, UrlParts, split_url, without_fragment
 from paceline.wire.request import Headers, Prepared
 from paceline.wire.statuses import statuses
@@ -66,6 +67,8 @@ class HttpTarget:
         follow_redirects: whether an answer that names another place is followed.
         keep_alive: whether connections are used again; if not, requests say ``Connection: close``.
         seed: of the choice between requests and of the UUIDs.
+        dry: whether nothing is sent: each request is answered at once from memory, to see what the generator itself can
+            make.
         leg: which of the requests are sent, where several processes share them.
         endpoint: the server.
         tls: how connections are encrypted; None for http.
@@ -98,6 +101,7 @@ class HttpTarget:
     follow_redirects: bool = False
     keep_alive: bool = True
     seed: int = 0
+    dry: bool = False
     leg: Leg = WHOLE
     endpoint: Endpoint = field(init=False, compare=False)
     tls: TlsOptions | None = field(init=False, compare=False)
@@ -134,6 +138,10 @@ class HttpTarget:
     @property
     def text(self) -> str:
         """For people: ``GET http://localhost:8000/records``."""
+        return f"{self._asked}, dry: no server is asked" if self.dry else self._asked
+
+    @property
+    def _asked(self) -> str:
         if self.requests:
             return f"{counted(len(self.requests), 'request')} to {self.endpoint.text}"
         method, _, path = self.part_names[0].partition(" ")
@@ -147,8 +155,11 @@ class HttpTarget:
 
     def lanes(self, clock: Clock) -> HttpLanes:
         """Its connections, for one run on the running event loop."""
-        context = None if self.tls is None else self.tls.context()
-        dialer = Dialer(self.endpoint, context, self.connect_timeout_s, Tally(), clock.now_s)
+        if self.dry:
+            dialer: Dialer = DryDialer(self.endpoint, Tally(), clock.now_s, keep_alive=self.keep_alive)
+        else:
+            context = None if self.tls is None else self.tls.context()
+            dialer = Dialer(self.endpoint, context, self.connect_timeout_s, Tally(), clock.now_s)
         follow = self.endpoint if self.follow_redirects else None
         return HttpLanes(
             self.source(),
@@ -163,8 +174,8 @@ class HttpTarget:
 
     @property
     def host(self) -> str | None:
-        """Where its requests go; None for a Unix socket."""
-        return None if self.unix_socket is not None else self.endpoint.host
+        """Where its requests go; None for a Unix socket, and where nothing is sent."""
+        return None if self.dry or self.unix_socket is not None else self.endpoint.host
 
     def of_leg(self, leg: Leg) -> "HttpTarget":
         """The same requests, of which only every ``leg.of``-th is sent."""
@@ -172,8 +183,8 @@ class HttpTarget:
 
     @property
     def safe(self) -> bool:
-        """Whether its requests change nothing by definition, so that a probe may send them too."""
-        return all(template.method in wire.SAFE_METHODS for template in self._templates)
+        """Whether its requests change nothing by definition, so that a probe may send them too; dry ones go nowhere."""
+        return not self.dry and all(template.method in wire.SAFE_METHODS for template in self._templates)
 
     def source(self) -> Iterator[Prepared]:
         """Endless requests. Each call begins anew: ``{{n}}`` at 0, rows, UUIDs and choices where they began."""
@@ -218,7 +229,7 @@ class HttpTarget:
             whole_number("connections", self.connections, at_least=1, at_most=MOST_WORKERS)
         for name in ("timeout_s", "connect_timeout_s"):
             self._set(name, positive_seconds(name, getattr(self, name)))
-        for name in ("insecure", "follow_redirects", "keep_alive"):
+        for name in ("insecure", "follow_redirects", "keep_alive", "dry"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be True or False, not {getattr(self, name)!r}")
         whole_number("seed", self.seed, at_least=0, at_most=MOST_SEED)

@@ -76,7 +76,7 @@ WELL = "ended without a word"
 
 
 def test_all_is_well(opened: Opened) -> None:
-    assert [child.worker for child in opened.children] == [A, B]
+    assert [child.line.worker for child in opened.children] == [A, B]
     assert opened.look() == [WELL, WELL]
     assert opened.fleet.joined_late == ()
 
@@ -93,7 +93,7 @@ def test_a_worker_that_comes_is_noted_once(opened: Opened) -> None:
 
 
 def test_a_worker_that_does_not_answer_is_lost(opened: Opened) -> None:
-    opened.children[0].asked_s = 0.0
+    opened.children[0].line.asked_s = 0.0
     opened.time.advance(9.0)
     assert opened.look() == [WELL, WELL]
     opened.time.advance(1.5)

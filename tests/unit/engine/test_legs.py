@@ -11,10 +11,11 @@ from paceline import ClosedLoop, HttpTarget
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.engine import legs
-from paceline.engine.child_process import Message, Ready, Slice, Window
+from paceline.engine.child_process import LegEnded, Message, Ready, Slice, Window
 from paceline.engine.legs import Legs
 from paceline.engine.live import Seen
 from paceline.engine.request import Run, RunRequest, Unobserved
+from paceline.records.increments import Teller
 from paceline.records.load import BeforeStart, LoadRecord
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Aborted, Circumstances, RunRecord, TestType
@@ -45,12 +46,26 @@ class Child:
         self._script, self._ending = script, ending
         self.told: list[str] = []
         self.started, self.stopped = threading.Event(), threading.Event()
+        self._teller = Teller()
+        self._take: Callable[[Message | None], None] = lambda _: None
+
+    def hear(self, take: Callable[[Message | None], None]) -> None:
+        self._take = take
 
     def order(self, request: RunRequest) -> None:
         assert request.leg is not None
+        threading.Thread(target=self._say, daemon=True).start()
 
-    def messages(self) -> Iterator[Message]:
-        yield from self._script(self)
+    def _say(self) -> None:
+        for message in self._script(self):
+            self._take(message)
+        self._take(None)
+
+    def slice(self, record: RunRecord) -> Slice:
+        return Slice(self._teller.tell(record))
+
+    def ended(self, record: RunRecord, stopped_by: BaseException | None = None) -> LegEnded:
+        return LegEnded(self._teller.tell(record, is_last=True), stopped_by)
 
     def start_at(self, at_s: float) -> None:
         self.told.append("start")
@@ -112,10 +127,10 @@ def test_a_broken_limit_ends_all_of_them_before_anything_else_is_heard(monkeypat
 
     def script(child: Child) -> Iterator[Message]:
         yield from begins(child)
-        yield Slice(seen(), 0)
+        yield child.slice(seen())
         # It has nothing more to say until it is stopped: that it goes on shows that the limit alone ended it.
         assert child.stopped.wait(20.0)
-        yield Run(seen("KeyboardInterrupt"), KeyboardInterrupt())
+        yield child.ended(seen("KeyboardInterrupt"), KeyboardInterrupt())
 
     machines = Machines(script, script, script)
 
@@ -136,12 +151,12 @@ def test_one_that_was_ended_where_it_was_made_is_lost_and_no_interrupt() -> None
     def whole(child: Child) -> Iterator[Message]:
         yield from begins(child)
         yield LegUsage(50.0, 7_000, 150.0, 30.0, 2)
-        yield Run(seen(), None)
+        yield child.ended(seen())
 
     def left_alone(child: Child) -> Iterator[Message]:
         yield from begins(child)
         half = replace(seen("KeyboardInterrupt"), elapsed_ns=1_000_000_000)
-        yield Run(half, KeyboardInterrupt())
+        yield child.ended(half, KeyboardInterrupt())
 
     run = made(Machines(whole, left_alone, ending="was left alone"), ManualClock())
     assert run.stopped_by is None

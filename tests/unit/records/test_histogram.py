@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from hdrh.histogram import HdrHistogram
@@ -184,3 +186,17 @@ def test_counts_are_kept_as_small_as_they_are(count: int, bits: int) -> None:
 def test_arrays_are_64_bit() -> None:
     arrays: list[NDArray[np.int64]] = [_of([1]).indices, _of([1]).counts, Histogram([1], [1]).indices]
     assert {array.dtype for array in arrays} == {np.dtype(np.int64)}
+
+
+@pytest.mark.parametrize(
+    ("buckets", "widest", "most"), [(0, 1, 1), (3, 40, 1), (1_500, 15, 15), (1_500, 40, 300), (1_100, 5, 2**40)]
+)
+def test_pickled_and_back(buckets: int, widest: int, most: int) -> None:
+    random = np.random.default_rng(7)
+    indices, counts = random.integers(1, widest + 1, buckets).cumsum(), random.integers(1, most + 1, buckets)
+    histogram = Histogram(indices.tolist(), counts.tolist())
+    packed = pickle.dumps(histogram)
+    back = pickle.loads(packed)
+    assert back == histogram
+    assert Histogram.merged((back, back)) == Histogram.merged((histogram, histogram))
+    assert len(packed) < 200 + (1.2 if widest < 16 and most < 16 else 12) * buckets
