@@ -181,7 +181,8 @@ class _Offloaded:
         self._is_over = True
         for watchdog in self._watchdogs:
             watchdog.cancel()
-            watchdog.join()  # it has but to hear that: nothing of the run is left when it is over
+            if watchdog.is_alive():  # else an interrupt came in the midst of its start
+                watchdog.join()  # it has but to hear that: nothing of the run is left when it is over
 
     def _wind_up(self, child: Child) -> int:
         try:
