@@ -22,7 +22,7 @@ def mariadb() -> Iterator[str]:
     """Its URL for SQLAlchemy. Skips the test where there is none."""
     server, install = shutil.which("mariadbd"), shutil.which("mariadb-install-db")
     if server is None or install is None:
-        pytest.skip("there is no mariadbd on this machine: apt-get install mariadb-server")
+        pytest.skip("there is no mariadbd on this machine: apt-get install mariadb-server-core")
     who: dict[str, Any] = {}
     if os.geteuid() == 0:
         account = pwd.getpwnam(_AS_ROOT)
