@@ -1,7 +1,8 @@
 """How far it goes: several processes, a cluster, a thousand legs to follow. ``python -m bench.scale [SECTION ...]``.
 
 ``processes`` makes dry runs: the real generator, answered from memory, because two cores have no room for a server. One
-process, two, and two on a Dask cluster of this machine take turns in random order; ratios are formed within each round.
+process, two, and two on a Dask cluster of this machine take turns in random order with one loop that does nothing but
+count, and two: what two cores of this machine are to one. Ratios are formed within each round.
 ``fleet`` lets the driver's real code follow legs that are not there, in virtual time: what it takes is CPU time.
 """
 
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from bench.figure import HEADINGS, Figure, row
 from bench.pairing import SEED, Spread
 from bench.scale_fleet import CLOSED, OPEN, Followed
+from paceline.engine.child_process import usable_cores
 from paceline.engine.cluster import Cluster
 from paceline.engine.request import RunRequest
 from paceline.engine.runs import run
@@ -29,6 +31,17 @@ _SIZES = (100, 250, 500, 1_000)
 _FLEET_S = 15
 _REPEATS = 3  # of the smallest and the largest fleet
 _MB, _KB, _MS = 1e6, 1e3, 1e6
+_LOOP = """
+import os, sys, time
+core, lasts_s = int(sys.argv[1]), float(sys.argv[2])
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, [core])
+counted, until_s = 0, time.perf_counter() + lasts_s
+while time.perf_counter() < until_s:
+    for number in range(1000):
+        counted += 1
+print(counted / lasts_s)
+"""
 
 
 @dataclass(frozen=True)
@@ -57,9 +70,20 @@ def _make(processes: int, cluster: Cluster | None = None) -> _Made:
     )
 
 
+def _count(loops: int) -> _Made:
+    commands = [[sys.executable, "-c", _LOOP, str(core), str(_WINDOW_S)] for core in usable_cores()[:loops]]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    return _Made(sum(float(process.communicate()[0]) for process in running), 0.0, ())
+
+
 def processes() -> Iterator[Figure]:
     """One process, two, and two of a Dask cluster, in turn."""
-    sides: dict[str, Callable[[], _Made]] = {"one": lambda: _make(1), "two": lambda: _make(2)}
+    sides: dict[str, Callable[[], _Made]] = {
+        "one": lambda: _make(1),
+        "two": lambda: _make(2),
+        "one loop": lambda: _count(1),
+        "two loops": lambda: _count(2),
+    }
     try:
         from distributed import LocalCluster
     except ImportError:
@@ -77,11 +101,12 @@ def _processes(sides: dict[str, Callable[[], _Made]]) -> Iterator[Figure]:
     order = random.Random(SEED)
     rounds = [{side: sides[side]() for side in order.sample(list(sides), len(sides))} for _ in range(_ROUNDS)]
 
-    def ratio(name: str, one: str, other: str, at_least: float) -> Figure:
+    def ratio(name: str, one: str, other: str, at_least: float | None = None) -> Figure:
         pairs = [(made[one].per_second, made[other].per_second) for made in rounds]
         return Figure(name, Spread.of([a / b for a, b in pairs]), at_least=at_least)
 
     yield ratio("dry rate of two processes / one", "two", "one", 1.8)
+    yield ratio("  two loops that count / one: what this machine's second core adds", "two loops", "one loop")
     costs = [made["two"].cpu_us / made["one"].cpu_us for made in rounds]
     yield Figure("  CPU time a request of two processes / one: where others take turns, too", Spread.of(costs))
     yield Figure("  CPU time a request of one process", Spread.of([made["one"].cpu_us for made in rounds]), "us")
