@@ -137,7 +137,7 @@ def command(
     what is known by then.
 
     Exit codes: 0 a number was found, or --high held, 1 not even --low holds, or the service did not come back,
-    2 interrupted, 3 could not run, 4 wrong use, 6 no answer: generator or network was the limit, or no line and no edge.
+    2 interrupted, 3 could not run, 4 wrong use, 6 no answer: the generator was the limit, or no line and no edge.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     plan = search.plan(place, request)
