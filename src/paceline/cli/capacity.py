@@ -133,11 +133,11 @@ def command(
     paceline capacity shop.py --scenario checkout -t 'p(95)<500ms' --budget 10m
     paceline capacity http://localhost:8000/ -t 'p(95)<100' --users --high 200
 
-    Doubling and bisection find out where the limit breaks; probes around it, in random order, measure it. Ctrl-C shows
+    Doubling and closing in find out where the limit breaks; probes around it, in random order, measure it. Ctrl-C shows
     what is known by then.
 
     Exit codes: 0 a number was found, or --high held, 1 not even --low holds, or the service did not come back,
-    2 interrupted, 3 could not run, 4 wrong use, 6 no answer: the generator was the limit, or the probes show no line.
+    2 interrupted, 3 could not run, 4 wrong use, 6 no answer: the generator was the limit, or no line and no edge.
     """  # noqa: D301  # \b is the character that keeps click from joining the lines
     del debug  # read by main(), before the command is known
     plan = search.plan(place, request)

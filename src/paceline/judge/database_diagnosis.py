@@ -10,7 +10,7 @@ from paceline.records.run_record import RunRecord
 _LARGE_TABLE = 10_000  # rows: below, an index saves less than the clock sees
 _REPEATED = 3  # executions in one attempt
 _LARGE_RESULT = 10_000  # rows an execution
-_WAITED_SHARE = 0.1  # of the median latency
+_WAITED_SHARE = 0.1  # of the mean latency
 _LEAST_EXECUTIONS = 10
 
 
