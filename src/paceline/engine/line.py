@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from paceline.core.clock import Clock
 from paceline.engine import station
+from paceline.engine.examination import ANSWER_S
+from paceline.engine.patience import within
 
 
 class Speaker(Protocol):
@@ -63,8 +66,13 @@ class Line:
         self._over = threading.Event()
 
     def begin(self, leg: Speaker, order: bytes) -> None:
-        """Have ``leg`` started by the pickled ``order``; it is asked from now on."""
-        self._client.run(station.begin, leg.name, order, self._alone_s, workers=[self.worker])
+        """Have ``leg`` started by the pickled ``order``; it is asked from now on.
+
+        Raises:
+            TimeoutError: the worker does not answer; and whatever Dask raises.
+        """
+        begin = partial(self._client.run, station.begin, leg.name, order, self._alone_s, workers=[self.worker])
+        within(ANSWER_S, begin)  # of a worker that has frozen meanwhile Dask never gives up
         self._is_used = True
         self._client.loop.add_callback(self._take_on, leg)
 

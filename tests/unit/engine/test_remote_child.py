@@ -200,3 +200,14 @@ def test_a_machine_that_cannot_start_it(machine: Machine, line: Line, monkeypatc
     monkeypatch.setattr(machine, "run", run)
     with pytest.raises(MeasurementError, match=f"worker {WORKER} cannot start its part of the load: no memory"):
         RemoteChild(line, 0.0).order(REQUEST)
+
+
+def test_a_machine_that_has_frozen_before_it_started_it(
+    machine: Machine, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+    monkeypatch.setattr("paceline.engine.line.ANSWER_S", 0.05)
+    monkeypatch.setattr(machine, "run", lambda *_, **__: never.wait())
+    with pytest.raises(MeasurementError, match=r"cannot start its part of the load: no answer within 0\.05 s"):
+        RemoteChild(line, 0.0).order(REQUEST)
+    never.set()
