@@ -105,6 +105,18 @@ def test_what_is_no_rate(text: str) -> None:
         rate(CONTEXT, OPTION, text)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cluster_key": "me.key"}, "--cluster-key goes with --cluster tls://ADDRESS"),
+        ({"tolerated_loss": 0.1, "processes": 2}, "--tolerate-loss goes with --cluster"),
+    ],
+)
+def test_what_goes_with_a_cluster_only(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        assert LoadOptions(**options).where
+
+
 def test_stages() -> None:
     assert stages(CONTEXT, OPTION, ()) is None
     assert stages(CONTEXT, OPTION, ("10s:100/s", "5s:0/s")) == RATES
