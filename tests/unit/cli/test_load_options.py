@@ -6,8 +6,9 @@ import click
 import pytest
 
 from paceline.cli.http_options import _body, _credentials, header
-from paceline.cli.load_options import LoadOptions, rate, stages
+from paceline.cli.load_options import LoadOptions, processes, rate, stages
 from paceline.core.errors import ConfigurationError
+from paceline.engine.child_process import usable_cores
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 CONTEXT = click.Context(click.Command("http"))
@@ -115,6 +116,13 @@ def test_what_is_no_rate(text: str) -> None:
 def test_what_goes_with_a_cluster_only(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         assert LoadOptions(**options).where
+
+
+def test_processes() -> None:
+    assert processes(CONTEXT, OPTION, "3") == 3
+    assert processes(CONTEXT, OPTION, " Auto ") == len(usable_cores())
+    with pytest.raises(click.BadParameter, match="nor 'auto'"):
+        processes(CONTEXT, OPTION, "some")
 
 
 def test_stages() -> None:
