@@ -140,7 +140,7 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
     planned, delivered = None if arrivals is None else arrivals.planned, 1.0
     if leg.lost:
         delivered = _delivered(leg, record, workload)
-        planned = None if arrivals is None else max(_planned(leg, workload), record.counts.attempts)
+        planned = None if arrivals is None else max(_planned(leg, workload), _begun(record))
     return replace(
         where,
         counts=record.counts,
@@ -157,9 +157,15 @@ def _planned(leg: LegSeen, workload: Workload) -> int:
     return leg.leg.share(round(expected_arrivals(workload)))
 
 
+def _begun(record: RunRecord) -> int:
+    """How much of its plan it has made: attempts, or, of a scenario, ways through it, of several attempts each."""
+    iterations = None if record.load is None else record.load.iterations
+    return record.counts.attempts if iterations is None else iterations
+
+
 def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
     """The part of its share that a leg that was lost is known to have made."""
-    made = record.counts.attempts + record.counts.dropped
+    made = _begun(record) + record.counts.dropped
     if has_arrivals(workload):
         part = made / max(_planned(leg, workload), 1)
     elif isinstance(workload, FixedIterations):

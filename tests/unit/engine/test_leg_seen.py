@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 from paceline.engine.child_process import LegNow
-from paceline.engine.leg_seen import LegSeen, SeenByAll, now_together
+from paceline.engine.leg_seen import LegSeen, SeenByAll, now_together, together
 from paceline.engine.request import LegsNow
 from paceline.records.histogram import Histogram
 from paceline.records.increments import Teller
+from paceline.records.load import Arrivals, LoadRecord
 from paceline.records.summing import RunSum
 from paceline.records.time_series import TimeSeries, TimeSlice
 from paceline.workload.legs import Leg
-from tests.fakes import MS, S, make_record
+from paceline.workload.models import ConstantRate, FixedIterations, Workload
+from tests.fakes import MS, S, make_load, make_record
 
 
 def leg(number: int, per_second: float | None, **known: Any) -> LegSeen:
@@ -116,3 +118,22 @@ def test_all_have_ended() -> None:
         judged.tell(number, number + 1)
         judged.legs[number].has_ended = True
     assert judged.look() == [(0, 3), (1, 2), (2, 1)]
+
+
+@pytest.mark.parametrize("workload", [FixedIterations(300, workers=3), ConstantRate(100.0, 3.0)])
+@pytest.mark.parametrize(("iterations", "made"), [(None, 60), (25, 25)])
+def test_of_a_lost_one_is_told_what_it_made_of_its_share(
+    workload: Workload, iterations: int | None, made: int
+) -> None:
+    """Of a scenario, whose attempts are several an iteration, iterations are what was planned."""
+    arrivals = Arrivals(planned=60) if isinstance(workload, ConstantRate) else None
+    seen, lost = RunSum(), leg(0, None, lost="was killed")
+    increment = Teller().tell(make_load([MS] * 60, load=LoadRecord(arrivals=arrivals, iterations=iterations)))
+    seen.add(0, increment)
+    lost.standing = increment.standing
+    record = together([lost], seen, workload, 0.0)
+    assert record is not None
+    assert record.load is not None
+    (run,) = record.load.legs
+    assert run.delivered == made / 100
+    assert run.planned == (None if arrivals is None else 100)
