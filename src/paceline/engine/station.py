@@ -18,7 +18,7 @@ from paceline.records.machine import Company, Machine
 from paceline.sysmon.company import CompanyWatch
 from paceline.sysmon.machine import read_machine
 
-_ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
+_ALONE_BEFORE_S = 15.0  # the start: machines that start many processes may be too busy to ask, or to answer
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
 _FORGET_S = 30.0  # a driver that is back by then hears the end of it
