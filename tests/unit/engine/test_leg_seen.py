@@ -122,9 +122,7 @@ def test_all_have_ended() -> None:
 
 @pytest.mark.parametrize("workload", [FixedIterations(300, workers=3), ConstantRate(100.0, 3.0)])
 @pytest.mark.parametrize(("iterations", "made"), [(None, 60), (25, 25)])
-def test_of_a_lost_one_is_told_what_it_made_of_its_share(
-    workload: Workload, iterations: int | None, made: int
-) -> None:
+def test_of_a_lost_one_is_told_what_it_made_of_its_share(workload: Workload, iterations: int | None, made: int) -> None:
     """Of a scenario, whose attempts are several an iteration, iterations are what was planned."""
     arrivals = Arrivals(planned=60) if isinstance(workload, ConstantRate) else None
     seen, lost = RunSum(), leg(0, None, lost="was killed")
