@@ -103,12 +103,15 @@ class Line:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._ask_s)
             self._wake.clear()
-            self._speakers = [leg for leg in self._speakers if leg.is_open]
-            if self._speakers:
-                await self._ask([*self._speakers])
-            elif self._is_closed:
+            if open_now := self._still_open():
+                await self._ask(open_now)
+            if self._is_closed and not self._still_open():
                 self._over.set()
                 return
+
+    def _still_open(self) -> Sequence[Speaker]:
+        self._speakers = [leg for leg in self._speakers if leg.is_open]
+        return [*self._speakers]
 
     async def _ask(self, legs: Sequence[Speaker]) -> None:
         words = {leg.name: leg.words() for leg in legs}
