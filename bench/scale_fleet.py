@@ -34,6 +34,7 @@ from paceline.records.load import LoadRecord, StatusCount, Traffic
 from paceline.records.recorder import Recorder
 from paceline.records.run_record import Circumstances, RunRecord, TestType
 from paceline.sysmon.fingerprint import this_machine
+from paceline.sysmon.leg_watch import LegUsage
 from paceline.targets.http import HttpTarget
 from paceline.workload.legs import Leg
 from paceline.workload.models import ClosedLoop, ConstantRate, Workload
@@ -144,7 +145,8 @@ def told(kind: str, seconds: int, seed: int, per_second: int) -> Iterator[tuple[
         cpu.append(round(90 + 5 * random.random(), 1))
         record = _record(recorder, exchanges, cpu, kind, second + 1)
         now = LegNow((second + 1) / seconds, recorder.counts.attempts, second + 1.0, per_second, 0, _CONNECTIONS, 90.0)
-        said: tuple[Message, ...] = (now, Slice(teller.tell(record)), now)
+        usage = LegUsage(92.5, 60_000_000, 97.5, 12.5, 2)
+        said: tuple[Message, ...] = (now, usage, Slice(teller.tell(record)), now)
         yield tuple(pickle.dumps(message) for message in said)
     yield (
         pickle.dumps(Window(is_open=False, at_s=float(seconds))),

@@ -175,7 +175,7 @@ def test_by_name_where_there_is_one(tmp_path: Path) -> None:
         (["-c", "2", "--processes", "3"], "3 processes for a load of 2 workers"),
         (["--processes", "2", "--runs", "2"], "runs and epochs are processes one after the other"),
         (["--processes", "2", "--batch", "auto"], "batch"),
-        (["--tolerate-loss", "0.5"], "--tolerate-loss goes with"),
+        (["--processes", "2", "--tolerate-loss", "0.5"], "--tolerate-loss goes with --cluster"),
         (["--processes", "some"], "is no number of processes"),
     ],
 )

@@ -63,7 +63,7 @@ class LoadOptions:
         """The cluster it is made on.
 
         Raises:
-            ConfigurationError: the address is none, or files are named without one.
+            ConfigurationError: the address is none, or something is said that goes with one only.
         """
         files = {
             "--cluster-ca": self.cluster_ca,
@@ -73,6 +73,8 @@ class LoadOptions:
         if self.cluster is None:
             if given := [option for option, file in files.items() if file is not None]:
                 raise ConfigurationError(f"{given[0]} goes with --cluster tls://ADDRESS")
+            if self.tolerated_loss:
+                raise ConfigurationError("--tolerate-loss goes with --cluster")
             return None
         return Cluster(
             self.cluster,

@@ -41,11 +41,12 @@ class SharingOptions:
         """``request``, made by so many.
 
         Raises:
-            ConfigurationError: they are more than there is work for, or it cannot be shared.
+            ConfigurationError: they are more than there is work for, or it cannot be shared; a loss is tolerated of no
+                cluster.
         """
+        if self.tolerated_loss and self.cluster is None:
+            raise ConfigurationError("--tolerate-loss goes with --cluster")
         if not self.is_shared:
-            if self.tolerated_loss:
-                raise ConfigurationError("--tolerate-loss goes with --processes and --cluster")
             return request
         assert isinstance(request.target, CallTarget)
         return replace(

@@ -59,6 +59,11 @@ class LegSeen:
     before: BeforeStart | None = None
     usage: LegUsage = field(default_factory=LegUsage)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether it came to no end, as far as is known by now; why is looked into when all is over."""
+        return bool(self.lost) or (self.is_over and not self.has_ended)
+
 
 def together(legs: list[LegSeen], seen: RunSum, workload: Workload, start_s: float | None) -> RunRecord | None:
     """The record of the run that they made; None where no leg has told anything.
@@ -99,11 +104,13 @@ class SeenByAll:
 
     def look(self, legs: list[LegSeen]) -> Seen | None:
         """As of now; None before every leg that is not lost has told something."""
-        alive = [leg.standing for leg in legs if not leg.lost]
-        standings = [standing for standing in alive if standing is not None]
+        alive = [leg for leg in legs if not leg.is_lost]
+        standings = [leg.standing for leg in alive if leg.standing is not None]
         if not standings or len(standings) < len(alive):
             return None
-        told_ns = min(standing.elapsed_ns for standing in standings)
+        # One that has ended has told all: nobody waits for more of it.
+        going = [leg.standing.elapsed_ns for leg in alive if leg.standing is not None and not leg.has_ended]
+        told_ns = min(going) if going else max(standing.elapsed_ns for standing in standings)
         new = self._seen.series.between(self._until_ns, told_ns)
         self._until_ns = max(told_ns // new.interval_ns * new.interval_ns, self._until_ns)
         counts, moments = self._seen.counted()
@@ -133,7 +140,7 @@ def _leg_run(leg: LegSeen, workload: Workload, start_s: float | None) -> LegRun:
     planned, delivered = None if arrivals is None else arrivals.planned, 1.0
     if leg.lost:
         delivered = _delivered(leg, record, workload)
-        planned = None if arrivals is None else max(_planned(leg, workload), record.counts.attempts)
+        planned = None if arrivals is None else max(_planned(leg, workload), _begun(record))
     return replace(
         where,
         counts=record.counts,
@@ -150,9 +157,15 @@ def _planned(leg: LegSeen, workload: Workload) -> int:
     return leg.leg.share(round(expected_arrivals(workload)))
 
 
+def _begun(record: RunRecord) -> int:
+    """How much of its plan it has made: attempts, or, of a scenario, ways through it, of several attempts each."""
+    iterations = None if record.load is None else record.load.iterations
+    return record.counts.attempts if iterations is None else iterations
+
+
 def _delivered(leg: LegSeen, record: RunRecord, workload: Workload) -> float:
     """The part of its share that a leg that was lost is known to have made."""
-    made = record.counts.attempts + record.counts.dropped
+    made = _begun(record) + record.counts.dropped
     if has_arrivals(workload):
         part = made / max(_planned(leg, workload), 1)
     elif isinstance(workload, FixedIterations):
@@ -167,7 +180,7 @@ def now_together(legs: list[LegSeen], seen: RunSum) -> LoadNow | None:
     told = [(leg, leg.now) for leg in legs if leg.now is not None]
     if not told:
         return None
-    going = [each for leg, each in told if not leg.lost]  # what a lost one said last is not what it does now
+    going = [each for leg, each in told if not leg.is_lost]  # what a lost one said last is not what it does now
     cpu = [each.cpu_percent for each in going if each.cpu_percent is not None]
     return LoadNow(
         elapsed_s=max(each.elapsed_s for _, each in told),
@@ -176,12 +189,12 @@ def now_together(legs: list[LegSeen], seen: RunSum) -> LoadNow | None:
         in_flight=sum(each.in_flight for each in going),
         latency=latency_of(Histogram.merged(piece.histogram for piece in seen.series.newest(NOW_NS))),
         cpu_percent=max(cpu, default=None),
-        legs=_legs_now(legs, [(leg.leg.number + 1, each.per_second) for leg, each in told if not leg.lost]),
+        legs=_legs_now(legs, [(leg.leg.number + 1, each.per_second) for leg, each in told if not leg.is_lost]),
     )
 
 
 def _legs_now(legs: list[LegSeen], rates: list[tuple[int, float]]) -> LegsNow:
-    lost = sum(bool(leg.lost) or (leg.is_over and not leg.has_ended) for leg in legs)
+    lost = sum(leg.is_lost for leg in legs)
     slowest, per_second = min(rates, key=lambda each: each[1], default=(0, math.nan))
     is_told = len(rates) > 1
     return LegsNow(len(legs), len(legs) - lost, slowest if is_told else None, per_second if is_told else math.nan)

@@ -37,7 +37,7 @@ from paceline.targets.call import CallTarget
 from paceline.targets.lanes import Overseen
 from paceline.workload.legs import Leg, check_legs
 
-_SILENT_S = 10.0  # a leg says something twice a second
+_SILENT_S = 10.0  # a leg says something once a second, and mostly twice
 _LOOK_S = 1.0
 _TICK_S = 0.1
 _SHOWN_S = 0.5
@@ -283,7 +283,7 @@ class Legs:
 
     def _keep(self) -> None:
         now_s = self._clock.now_s()
-        if now_s - self._kept_s < _KEPT_S or any(leg.standing is None for leg in self._legs):
+        if now_s - self._kept_s < _KEPT_S or any(leg.standing is None and not leg.is_lost for leg in self._legs):
             return
         self._kept_s = now_s
         with self._lock:

@@ -4,10 +4,13 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from paceline.core.clock import Clock
 from paceline.engine import station
+from paceline.engine.examination import ANSWER_S
+from paceline.engine.patience import within
 
 
 class Speaker(Protocol):
@@ -63,8 +66,13 @@ class Line:
         self._over = threading.Event()
 
     def begin(self, leg: Speaker, order: bytes) -> None:
-        """Have ``leg`` started by the pickled ``order``; it is asked from now on."""
-        self._client.run(station.begin, leg.name, order, self._alone_s, workers=[self.worker])
+        """Have ``leg`` started by the pickled ``order``; it is asked from now on.
+
+        Raises:
+            TimeoutError: the worker does not answer; and whatever Dask raises.
+        """
+        begin = partial(self._client.run, station.begin, leg.name, order, self._alone_s, workers=[self.worker])
+        within(ANSWER_S, begin)  # of a worker that has frozen meanwhile Dask never gives up
         self._is_used = True
         self._client.loop.add_callback(self._take_on, leg)
 
@@ -95,12 +103,15 @@ class Line:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._ask_s)
             self._wake.clear()
-            self._speakers = [leg for leg in self._speakers if leg.is_open]
-            if self._speakers:
-                await self._ask([*self._speakers])
-            elif self._is_closed:
+            if open_now := self._still_open():
+                await self._ask(open_now)
+            if self._is_closed and not self._still_open():
                 self._over.set()
                 return
+
+    def _still_open(self) -> Sequence[Speaker]:
+        self._speakers = [leg for leg in self._speakers if leg.is_open]
+        return [*self._speakers]
 
     async def _ask(self, legs: Sequence[Speaker]) -> None:
         words = {leg.name: leg.words() for leg in legs}

@@ -18,7 +18,7 @@ from paceline.records.machine import Company, Machine
 from paceline.sysmon.company import CompanyWatch
 from paceline.sysmon.machine import read_machine
 
-_ALONE_BEFORE_S = 15.0  # the start, when nothing is loaded yet
+_ALONE_BEFORE_S = 15.0  # the start: machines that start many processes may be too busy to ask, or to answer
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
 _FORGET_S = 30.0  # a driver that is back by then hears the end of it
@@ -36,7 +36,8 @@ class Station:
 
     def __init__(self, order: bytes, alone_s: float) -> None:
         self._alone_s = alone_s
-        self._folder = tempfile.TemporaryDirectory(prefix="paceline-leg-")
+        # What is left in it by what the user's code has started must not keep the end from being told.
+        self._folder = tempfile.TemporaryDirectory(prefix="paceline-leg-", ignore_cleanup_errors=True)
         self._child = WatchedChild()
         self._said: deque[bytes] = deque()
         self._ending: str | None = None
@@ -80,7 +81,7 @@ class Station:
             self._child.end()
             self._over.set()
             self._folder.cleanup()
-            left_alone = f"was ended by its worker, which nobody had asked for {self._alone_s:g} s"
+            left_alone = f"was ended by its worker, which nobody had asked for {self._patience_s:g} s"
             self._ending = left_alone if self._abandoned else self._child.how()
 
     def _watch(self) -> None:

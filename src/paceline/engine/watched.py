@@ -14,13 +14,15 @@ class WatchedChild(Child):
     _watch: LegWatch | None = None
 
     def messages(self) -> Iterator[Message]:
-        """What it says; from its window on with what was used."""
+        """What it says up to its last word; from its window on with what was used."""
         for message in super().messages():
             if isinstance(message, Window) and message.is_open:
                 self._watch = watch_leg(self.pid, SYSTEM_CLOCK.now_s)
             elif self._watch is not None and isinstance(message, Window | Slice):
                 yield self._watch.read()
             yield message
+            if isinstance(message, LegEnded | Failed):
+                return  # whatever keeps it alive is not waited for
 
     def hear(self, take: Callable[[Message | None], None]) -> None:
         """From now on call ``take`` with each message, from another thread, and with None after the last."""
@@ -29,8 +31,6 @@ class WatchedChild(Child):
             try:
                 for message in self.messages():
                     take(message)
-                    if isinstance(message, LegEnded | Failed):
-                        break  # its last; whatever keeps it alive is not waited for
             finally:
                 take(None)
 

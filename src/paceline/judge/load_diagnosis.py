@@ -122,9 +122,7 @@ def _not_delivered(record: RunRecord, load: LoadRecord, _: PerformanceMetrics) -
     begun = record.counts.attempts if load.iterations is None else load.iterations
     accounted = begun + record.counts.dropped
     # What a leg that was lost did not make is told of it: it was no queue that kept it from being sent.
-    planned = arrivals.planned - sum(
-        max((leg.planned or 0) - leg.counts.attempts - leg.counts.dropped, 0) for leg in load.legs if leg.lost
-    )
+    planned = arrivals.planned - sum(round((leg.planned or 0) * (1 - leg.delivered)) for leg in load.legs if leg.lost)
     after_ns = record.elapsed_ns - duration_s * NS_PER_S
     if accounted < _DELIVERED_SHARE * planned:
         seen = f"{accounted:,} of {counted(planned, 'planned arrival')} were sent or dropped."

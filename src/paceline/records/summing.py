@@ -180,10 +180,6 @@ class RunSum:
             found = self._histograms[path] = HistogramSum()
         return found
 
-    def standing(self, number: int) -> Standing | None:
-        """How one of them stands; None before it has told anything."""
-        return self._standings.get(number)
-
     def counted(self) -> tuple[Counts, Moments]:
         """How all attempts ended, and the moments of their latencies."""
         counts, moments = Counts(), Moments()

@@ -14,7 +14,7 @@ from paceline.sysmon.probes import HostProbe, ProcessProbe, Reading
 _Number = TypeVar("_Number", int, float)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # with slots it would take longer to unpickle: it comes with each slice
 class LegUsage:
     """Since the watch began; None where the machine does not tell, or the process had gone.
 

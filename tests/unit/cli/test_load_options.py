@@ -6,8 +6,9 @@ import click
 import pytest
 
 from paceline.cli.http_options import _body, _credentials, header
-from paceline.cli.load_options import LoadOptions, rate, stages
+from paceline.cli.load_options import LoadOptions, processes, rate, stages
 from paceline.core.errors import ConfigurationError
+from paceline.engine.child_process import usable_cores
 from paceline.workload.models import ClosedLoop, ConstantRate, FixedIterations, Poisson, Stages, Workload
 
 CONTEXT = click.Context(click.Command("http"))
@@ -103,6 +104,25 @@ def test_rate(text: str, per_second: float) -> None:
 def test_what_is_no_rate(text: str) -> None:
     with pytest.raises(click.BadParameter):
         rate(CONTEXT, OPTION, text)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"cluster_key": "me.key"}, "--cluster-key goes with --cluster tls://ADDRESS"),
+        ({"tolerated_loss": 0.1, "processes": 2}, "--tolerate-loss goes with --cluster"),
+    ],
+)
+def test_what_goes_with_a_cluster_only(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        assert LoadOptions(**options).where
+
+
+def test_processes() -> None:
+    assert processes(CONTEXT, OPTION, "3") == 3
+    assert processes(CONTEXT, OPTION, " Auto ") == len(usable_cores())
+    with pytest.raises(click.BadParameter, match="nor 'auto'"):
+        processes(CONTEXT, OPTION, "some")
 
 
 def test_stages() -> None:

@@ -42,7 +42,14 @@ class Loop:
         if asyncio.iscoroutine(made):
             self._task = self._loop.create_task(made)
 
+    async def _end(self) -> None:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     def close(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(20.0)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20.0)
         self._loop.close()
@@ -108,6 +115,13 @@ def leg(line: Line) -> Leg:
     return Leg(line)
 
 
+def close(line: Line) -> None:
+    """Long before the next question is due."""
+    line.close()
+    line.wait(20.0)
+    assert line._over.is_set()
+
+
 @pytest.mark.parametrize(
     ("say", "words"),
     [
@@ -121,8 +135,7 @@ def test_what_is_to_be_said_is_said_at_once(
 ) -> None:
     say(leg.child)
     machine.answers.put(([], "ended with code 0"))
-    line.close()
-    line.wait(20.0)
+    close(line)
     assert machine.told == [[words]]
     assert leg.is_over.is_set()
 
@@ -142,8 +155,7 @@ def test_one_that_is_killed_hears_of_it_though_nobody_listens_any_more(machine: 
     assert leg.is_over.is_set()
     machine.answers.put(([pickle.dumps(Window(is_open=True))], None))
     machine.answers.put(([], "was killed by SIGKILL"))
-    line.close()
-    line.wait(20.0)
+    close(line)
     assert machine.told == [[("stop", 0.0)], [("kill", 0.0)]]
     assert leg.heard == []
     assert leg.child.how() == "was given up"
@@ -154,8 +166,7 @@ def test_who_has_ended_is_told_and_asked_no_more(machine: Machine, line: Line, l
     leg.child.stop()
     assert leg.is_over.wait(20.0)
     assert leg.child.end() == 0
-    line.close()
-    line.wait(20.0)
+    close(line)
     assert len(machine.told) == 1
 
 
@@ -182,8 +193,7 @@ def test_it_is_known_how_long_a_question_waits(machine: Machine, line: Line, leg
     assert machine.asked.wait(20.0)
     assert line.asked_s == 0.0
     machine.answers.put(([], ""))
-    line.close()
-    line.wait(20.0)
+    close(line)
     assert line.asked_s is None
 
 
@@ -200,3 +210,14 @@ def test_a_machine_that_cannot_start_it(machine: Machine, line: Line, monkeypatc
     monkeypatch.setattr(machine, "run", run)
     with pytest.raises(MeasurementError, match=f"worker {WORKER} cannot start its part of the load: no memory"):
         RemoteChild(line, 0.0).order(REQUEST)
+
+
+def test_a_machine_that_has_frozen_before_it_started_it(
+    machine: Machine, line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never = threading.Event()
+    monkeypatch.setattr("paceline.engine.line.ANSWER_S", 0.05)
+    monkeypatch.setattr(machine, "run", lambda *_, **__: never.wait())
+    with pytest.raises(MeasurementError, match=r"cannot start its part of the load: no answer within 0\.05 s"):
+        RemoteChild(line, 0.0).order(REQUEST)
+    never.set()

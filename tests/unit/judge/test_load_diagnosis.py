@@ -10,7 +10,7 @@ from paceline.core.findings import Finding
 from paceline.judge.diagnosis import diagnose
 from paceline.judge.thresholds import PerformanceThreshold
 from paceline.records.database import DatabaseRecord
-from paceline.records.load import Arrivals, LoadRecord, Part, Probe, Traffic
+from paceline.records.load import Arrivals, LegRun, LoadRecord, Part, Probe, Traffic
 from paceline.records.metrics import metrics_of
 from paceline.records.recorder import Counts
 from paceline.records.run_record import Circumstances, Execution, RunRecord
@@ -149,6 +149,14 @@ class TestLoadNotDelivered:
         finding = _found("load-not-delivered", make_load(load=load, dropped=dropped))
         assert (finding is not None) == fires
         assert finding is None or (finding.serious and f"of {planned:,} planned arrivals" in finding.seen)
+
+    @pytest.mark.parametrize(("iterations", "fires"), [(None, False), (700, False), (680, True)])
+    def test_what_a_lost_process_did_not_make_is_told_of_it(self, iterations: int | None, *, fires: bool) -> None:
+        """In a scenario, too, in which its attempts are more than what was planned."""
+        planned = 1_000 if iterations else 2_857
+        legs = (LegRun(Counts(ok=1_000), planned=0), LegRun(Counts(ok=1_000), planned, 0.7, lost="was killed"))
+        load = LoadRecord(arrivals=make_arrivals(planned=planned), iterations=iterations, legs=legs)
+        assert (_found("load-not-delivered", make_load(load=load)) is not None) == fires
 
     @pytest.mark.parametrize(
         ("after_ns", "service_ns", "waited_ns", "fires"),

@@ -1,0 +1,27 @@
+"""The process of a leg as it is heard: the process is a function here."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from paceline.core.errors import MeasurementError
+from paceline.engine.child_process import Child, Failed, LegEnded, Message, Ready
+from paceline.engine.watched import WatchedChild
+from paceline.records.increments import Teller
+from tests.fakes import make_record
+
+ENDED = LegEnded(Teller().tell(make_record(), is_last=True), None)
+
+
+@pytest.mark.parametrize("last", [ENDED, Failed(MeasurementError("no"))])
+def test_nothing_is_waited_for_after_its_last_word(monkeypatch: pytest.MonkeyPatch, last: Message) -> None:
+    """A thread that a user's function has left behind may keep the process, and its pipe, for ever."""
+
+    def says(_: Child) -> Iterator[Message]:
+        yield Ready()
+        yield last
+        raise AssertionError("this would wait")
+
+    monkeypatch.setattr(Child, "messages", says)
+    child = object.__new__(WatchedChild)  # without a process
+    assert list(child.messages()) == [Ready(), last]
