@@ -29,10 +29,11 @@ _ROUNDS_OF_JUMPS, _ROUNDS_OF_NOISE = 1, 4
 _CLEAR_SCATTER = 1.0  # of limit / value; of the line in a window that fits, it falls by 1.25 from end to end
 _STEERING = frozenset({Fault.NONE, Fault.ELSEWHERE, Fault.JUMP})  # lines that say where to look next
 _SHORTEST_S = 2.0  # of a probe in the window
-# Where the limit jumps: how far a window reaches to both sides, as a share of the load; how many probes at its ends
-# must agree; the share of the time left for a round.
+# Where the limit jumps: how far a window reaches to both sides at first, as a share of the load, and at most, where the
+# probes at an end disagree or do not bound it; how many probes at its ends must agree; the share of the time left for
+# a round.
 _EDGE_REACH, _EDGE_ENDS, _EDGE_SHARE, _MOST_EDGE_ROUNDS = 0.12, 2, 1 / 3, 20
-_MOST_REACH = 0.6
+_MOST_DOWN_OF_EDGE, _MOST_UP_OF_EDGE = 0.6, 1.5
 # Arrivals of a probe in the window: 100 beyond the percentile; and of a low one enough for the longest queues of a
 # server at 90 % (some hundred services) to come and go several times.
 _WINDOW_BEYOND, _WINDOW_LEAST = 100.0, 5_000.0
@@ -195,10 +196,11 @@ class _Search(Probing):
         Raises:
             Over: always: that is its end.
         """
-        reach, place = _EDGE_REACH, self._plan.limits.index(found.limit)
+        down = up = _EDGE_REACH
+        place = self._plan.limits.index(found.limit)
         centre = found.load or self._both()[1].load
-        for _ in range(_MOST_EDGE_ROUNDS):
-            self._edge_round(centre, reach, self._edge_s(found.limit, centre))
+        for number in range(_MOST_EDGE_ROUNDS):
+            self._edge_round(centre * (1 - down), centre * (1 + up), self._edge_s(found.limit, centre))
             record = self._record(Ending.BUDGET)
             first = next(iter(crossings_of(record)), None)
             if first is not None and first.edge is not None and self._is_told(first.edge):
@@ -210,10 +212,12 @@ class _Search(Probing):
                 raise Over(Ending.BOUND)
             if (seen := edge_of(record, place)) is not None:
                 centre = seen.load
+                if number:  # of fewer probes none is bounded
+                    is_low, is_high = is_low or not seen.interval.low, is_high or math.isinf(seen.interval.high)
             elif by_load:
                 centre = by_load[-1].load if is_high else by_load[0].load
-            if is_low or is_high:
-                reach = min(reach * _WIDER, _MOST_REACH)
+            down = min(down * _WIDER, _MOST_DOWN_OF_EDGE) if is_low else down
+            up = min(up * _WIDER, _MOST_UP_OF_EDGE) if is_high else up
         raise Over(Ending.UNSTEADY)
 
     def _is_told(self, edge: Edge) -> bool:
@@ -221,8 +225,9 @@ class _Search(Probing):
         is_next = self._plan.of is Of.USERS and edge.interval.high - edge.interval.low <= 1
         return is_next or edge.precision <= self._plan.precision
 
-    def _edge_round(self, centre: float, reach: float, length_s: float) -> None:
-        low, high = max(centre * (1 - reach), self._plan.low / 2), min(centre * (1 + reach), self._plan.high)
+    def _edge_round(self, low: float, high: float, length_s: float) -> None:
+        centre = (low + high) / 2
+        low, high = max(low, self._plan.low / 2), min(high, self._plan.high)
         if self._plan.of is Of.USERS:
             low, high = min(low, max(centre - _EDGE_ENDS, 1.0)), min(max(high, centre + _EDGE_ENDS), self._plan.high)
         self._window = (low, high)

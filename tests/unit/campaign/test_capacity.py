@@ -137,7 +137,7 @@ def wandering(scatter: float, rng: np.random.Generator) -> Callable[[float, int]
 @pytest.mark.parametrize("scatter", [0.0, 0.02, 0.05])
 def test_a_service_at_its_edge_on_a_machine_that_is_not_steady_has_an_interval(scatter: float) -> None:
     limits = (latency_limit(95, 100.0),)  # 99.9 % busy: below it nothing is seen of it
-    world = world_of(wandering(scatter, np.random.default_rng(7)), limits)
+    world = world_of(wandering(scatter, np.random.default_rng(8)), limits)
     searched = search(plan(limits), world)
     result = judged(searched)
     assert result.answer is Answer.INTERVAL
