@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 import click
 
+from paceline.cli.cluster_options import ClusterOptions, cluster_options
 from paceline.cli.options import duration, packed
 from paceline.core.errors import ConfigurationError
 from paceline.core.units import parse_duration_s, parse_rate_per_s
@@ -24,7 +25,7 @@ _STAGE = re.compile(r"(?P<duration>[^:]+):(?P<target>[0-9]*\.?[0-9]+)(?P<rate>/s
 
 
 @dataclass(frozen=True)
-class LoadOptions:
+class LoadOptions(ClusterOptions):
     """How much load, for how long; the fields are the options of the same names."""
 
     duration_s: float | None = None
@@ -38,12 +39,13 @@ class LoadOptions:
     seed: int = 0
     target_pids: tuple[int, ...] = ()
     processes: int = 1
-    cluster: str | None = None
-    cluster_ca: str | None = None
-    cluster_cert: str | None = None
-    cluster_key: str | None = None
     allow_public_target: bool = False
-    tolerated_loss: float = 0.0
+
+    @property
+    def where(self) -> Cluster | None:
+        """See there."""
+        found = super().where
+        return None if found is None else replace(found, allow_public_target=self.allow_public_target)
 
     @property
     def is_whole(self) -> bool:
@@ -57,33 +59,6 @@ class LoadOptions:
         if self.warmup_s is not None:
             return self.warmup_s
         return DEFAULT_WARMUP_S if self.requests is None else 0.0
-
-    @property
-    def where(self) -> Cluster | None:
-        """The cluster it is made on.
-
-        Raises:
-            ConfigurationError: the address is none, or something is said that goes with one only.
-        """
-        files = {
-            "--cluster-ca": self.cluster_ca,
-            "--cluster-cert": self.cluster_cert,
-            "--cluster-key": self.cluster_key,
-        }
-        if self.cluster is None:
-            if given := [option for option, file in files.items() if file is not None]:
-                raise ConfigurationError(f"{given[0]} goes with --cluster tls://ADDRESS")
-            if self.tolerated_loss:
-                raise ConfigurationError("--tolerate-loss goes with --cluster")
-            return None
-        return Cluster(
-            self.cluster,
-            self.cluster_ca,
-            self.cluster_cert,
-            self.cluster_key,
-            allow_public_target=self.allow_public_target,
-            tolerated_loss=self.tolerated_loss,
-        )
 
     def workload(self, users: int | None) -> Workload:
         """The workload that the options describe.
@@ -205,23 +180,9 @@ def load_options(command: _Command) -> _Command:
             "--processes", callback=processes, default="1", metavar="N|auto",
             help="How many processes make the load together; auto: one for each core.  [default: 1]",
         ),
-        click.option(
-            "--cluster", metavar="ADDRESS",
-            help="Make the load on the workers of a Dask cluster, such as tcp://10.0.0.5:8786 or tls://10.0.0.5:8786.",
-        ),
-        click.option(
-            "--cluster-ca", metavar="FILE", help="With --cluster tls://...: the cluster's authority (PEM)."
-        ),
-        click.option(
-            "--cluster-cert", metavar="FILE", help="Certificate (PEM) of this machine, signed by that authority."
-        ),
-        click.option("--cluster-key", metavar="FILE", help="Its key (PEM)."),
+        *cluster_options("load"),
         click.option(
             "--allow-public-target", is_flag=True, help="With --cluster: the target may be on the public internet."
-        ),
-        click.option(
-            "--tolerate-loss", "tolerated_loss", type=float, default=0.0, metavar="SHARE",
-            help="With --cluster: part of the load, such as 0.01, that may be lost with its machines.",
         ),
         click.option("--target-pid", "target_pids", type=int, multiple=True, help="Process to observe. Repeatable."),
     )  # fmt: skip

@@ -135,7 +135,7 @@ def _own_load(scenario: Scenario | Planned, users: int | None, duration_s: float
     """
     own = scenario.workload
     if own is None or (users is None and duration_s is None):
-        return own or LoadOptions(duration_s).workload(users)
+        return own or LoadOptions(duration_s=duration_s).workload(users)
     changes: dict[str, Any] = {}
     if users is not None:
         changes["workers" if isinstance(own, FixedIterations) else "users"] = users

@@ -6,10 +6,9 @@ from typing import Any, TypeVar
 
 import click
 
+from paceline.cli.cluster_options import ClusterOptions, cluster_options
 from paceline.cli.load_options import processes
 from paceline.cli.options import packed
-from paceline.core.errors import ConfigurationError
-from paceline.engine.cluster import Cluster
 from paceline.engine.request import RunRequest
 from paceline.targets.call import CallTarget
 from paceline.targets.sharing import CallShares
@@ -19,12 +18,10 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class SharingOptions:
+class SharingOptions(ClusterOptions):
     """How many processes, and where; the fields are the options of the same names."""
 
     processes: int = 1
-    cluster: str | None = None
-    tolerated_loss: float = 0.0
 
     @property
     def is_shared(self) -> bool:
@@ -44,8 +41,7 @@ class SharingOptions:
             ConfigurationError: they are more than there is work for, or it cannot be shared; a loss is tolerated of no
                 cluster.
         """
-        if self.tolerated_loss and self.cluster is None:
-            raise ConfigurationError("--tolerate-loss goes with --cluster")
+        cluster = self.where
         if not self.is_shared:
             return request
         assert isinstance(request.target, CallTarget)
@@ -54,7 +50,7 @@ class SharingOptions:
             own_process=True,
             processes=self.processes,
             shares=CallShares(request.target),
-            cluster=None if self.cluster is None else Cluster(self.cluster, tolerated_loss=self.tolerated_loss),
+            cluster=cluster,
         )
 
 
@@ -66,12 +62,5 @@ def sharing_options(command: _Command) -> _Command:
             "--processes", callback=processes, default="1", metavar="N|auto",
             help="How many processes share the workers; auto: one for each core.  [default: 1]",
         ),
-        click.option(
-            "--cluster", metavar="ADDRESS",
-            help="Make the calls on the workers of a Dask cluster, such as tcp://10.0.0.5:8786.",
-        ),
-        click.option(
-            "--tolerate-loss", "tolerated_loss", type=float, default=0.0, metavar="SHARE",
-            help="With --cluster: part of the load, such as 0.01, that may be lost with its machines.",
-        ),
+        *cluster_options("calls"),
     )  # fmt: skip
