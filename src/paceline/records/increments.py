@@ -18,8 +18,6 @@ from paceline.stats.summary import Moments
 Path = tuple[str, ...]
 """Where in a record a histogram is: names of fields; of several of a kind, such as parts, the name of the one."""
 
-_EMPTY = Histogram()
-
 
 @dataclass(frozen=True)  # with slots it would take three times as long to unpickle, like the next
 class Standing:
@@ -95,7 +93,8 @@ class Teller:
         of_series = Histogram.merged(piece.histogram for piece in series.slices)
         as_series, others = [], list[tuple[list[Path], Histogram]]()
         for path, histogram in _histograms(record).items():
-            new = histogram.without(self._told.get(path, _EMPTY))
+            told = self._told.get(path)
+            new = histogram if told is None else histogram.without(told)
             self._told[path] = histogram
             if not len(new.indices):
                 continue
@@ -165,7 +164,8 @@ def _histograms(record: RunRecord) -> dict[Path, Histogram]:
 
 
 def _without_what_grows(record: RunRecord) -> RunRecord:
-    bare = with_histograms(record, lambda _, histogram: _EMPTY if len(histogram.indices) else histogram)
+    empty = Histogram()
+    bare = with_histograms(record, lambda _, histogram: empty if len(histogram.indices) else histogram)
     assert isinstance(bare, RunRecord)
     load = None if bare.load is None else replace(bare.load, cpu_percent=())
     return replace(
