@@ -29,7 +29,7 @@ from tests.functional.small_server import small_server
 from tests.functional.valkeys import valkey
 from tests.waiting import wait_for
 
-pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
+distributed = pytest.importorskip("distributed", reason="a cluster needs the extra 'cluster'")
 pytestmark = pytest.mark.real
 
 
@@ -92,6 +92,16 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
         assert leg.before.clock_error_ns is not None
         assert leg.before.clock_error_ns > 0
     wait_for(lambda: not generators())
+
+
+def test_a_client_of_the_callers_is_used_and_left_open(url: str, machines: DaskCluster) -> None:
+    with distributed.Client(machines.address, set_as_default=False) as client:
+        for _ in range(2):
+            record = runs.run(load(url, Cluster(client), FixedIterations(20, 2))).record
+            assert record.counts.ok == 20
+        assert client.status == "running"
+    with pytest.raises(ConfigurationError, match="the client is closed: give one that is connected"):
+        runs.run(load(url, Cluster(client), FixedIterations(20, 2)))
 
 
 def test_the_same_as_by_one_process_within_its_interval(machines: DaskCluster) -> None:

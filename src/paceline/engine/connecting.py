@@ -16,6 +16,19 @@ _PORT = 8786  # Dask's own
 _VERDICT_S = 1.0  # of a scheduler about a certificate: with TLS 1.3 it comes after the handshake
 
 
+def usable(client: Any) -> Any:  # noqa: ANN401  # a Client
+    """``client``, which the caller has made.
+
+    Raises:
+        ConfigurationError: it is of an event loop, or closed.
+    """
+    if getattr(client, "asynchronous", False):
+        raise ConfigurationError("cluster: the client is asynchronous: give the address of its scheduler instead")
+    if getattr(client, "status", "running") != "running":
+        raise ConfigurationError(f"cluster: the client is {client.status}: give one that is connected")
+    return client
+
+
 def connected(cluster: Cluster) -> Any:  # noqa: ANN401  # a distributed.Client
     """A client of ``cluster``'s scheduler.
 

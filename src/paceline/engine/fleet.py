@@ -13,7 +13,7 @@ from typing import Any
 from paceline.core.clock import Clock
 from paceline.core.errors import MeasurementError
 from paceline.engine.cluster import Cluster
-from paceline.engine.connecting import connected
+from paceline.engine.connecting import connected, usable
 from paceline.engine.examination import ANSWER_S, Examined, check_open_files, examined
 from paceline.engine.line import Line
 from paceline.engine.patience import all_within, within
@@ -69,9 +69,10 @@ class Fleet:
 
         Raises:
             MeasurementError: the scheduler does not answer, has no workers, or one that cannot make a leg.
-            ConfigurationError: Dask is not installed, or a worker may not have as many connections.
+            ConfigurationError: Dask is not installed, the client cannot be used, or a worker may not have as many
+                connections.
         """
-        self._client = connected(self._cluster) if self._is_ours else self._cluster.at
+        self._client = connected(self._cluster) if self._is_ours else usable(self._cluster.at)
         try:
             self._workers = within(ANSWER_S, self._known)
         except TimeoutError as error:
