@@ -3,9 +3,14 @@
 ``make test ARGS=--hypothesis-profile=thorough`` draws four times as many.
 """
 
+import signal
+
 from hypothesis import HealthCheck, settings
 
 from tests.examples import THOROUGH, USUAL
+
+# Who starts the suite in the background of a script has interrupts ignored, and so would every command of these tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 for name, most in (("repeatable", USUAL), ("thorough", THOROUGH)):
     settings.register_profile(
