@@ -95,13 +95,13 @@ def test_workers_make_just_the_load_that_one_process_would_make(url: str, machin
 
 
 def test_a_client_of_the_callers_is_used_and_left_open(url: str, machines: DaskCluster) -> None:
+    fixed = FixedIterations(20, workers=2)
     with distributed.Client(machines.address, set_as_default=False) as client:
         for _ in range(2):
-            record = runs.run(load(url, Cluster(client), FixedIterations(20, 2))).record
-            assert record.counts.ok == 20
+            assert runs.run(load(url, Cluster(client), fixed)).record.counts.ok == 20
         assert client.status == "running"
     with pytest.raises(ConfigurationError, match="the client is closed: give one that is connected"):
-        runs.run(load(url, Cluster(client), FixedIterations(20, 2)))
+        runs.run(load(url, Cluster(client), fixed))
 
 
 def test_the_same_as_by_one_process_within_its_interval(machines: DaskCluster) -> None:
