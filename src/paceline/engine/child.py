@@ -16,6 +16,7 @@ from paceline.core.units import NS_PER_S
 from paceline.engine.child_process import (
     LENGTH_BYTES,
     OWN_FILES,
+    Begun,
     Failed,
     Learned,
     LegEnded,
@@ -127,6 +128,8 @@ def main(descriptor: int) -> None:
             descriptor = _out_of_sight()
         else:
             _collect_seldom()  # around a function of the user's the collector is left as it is: it is measured too
+        if request.leg is not None:
+            pipe.send(Begun())
         run = run_here(
             request,
             SYSTEM_CLOCK,

@@ -77,6 +77,11 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """From a leg: it has all that it needs, and connects and warms up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """From a leg: it is warm, and waits to be told when to start."""
 
@@ -138,6 +143,7 @@ class LegEnded:
 Message = (
     Progress
     | LegNow
+    | Begun
     | Ready
     | Window
     | Learned
@@ -263,7 +269,10 @@ class Child:
             self.kill()
             return self._process.wait()
         finally:
-            self._messages.close()
+            self._hear_no_longer()
+
+    def _hear_no_longer(self) -> None:
+        self._messages.close()
 
     def how(self) -> str:
         """How it ended, in words that follow 'the process'; once it has."""

@@ -18,7 +18,7 @@ from paceline.records.machine import Company, Machine
 from paceline.sysmon.company import CompanyWatch
 from paceline.sysmon.machine import read_machine
 
-_ALONE_BEFORE_S = 15.0  # the start: machines that start many processes may be too busy to ask, or to answer
+_ALONE_BEFORE_S = 15.0  # it sends anything: machines that start many processes may be too busy to ask, or to answer
 _LOOK_S = 0.2
 _STOPPING_S = 1.0
 _FORGET_S = 30.0  # a driver that is back by then hears the end of it
@@ -56,7 +56,6 @@ class Station:
         for verb, at_s in words:
             match verb:
                 case "start":
-                    self._patience_s = self._alone_s
                     self._child.start_at(at_s)
                 case "stop":
                     self._child.stop()
@@ -76,6 +75,7 @@ class Station:
     def _relay(self) -> None:
         try:
             for message in self._child.messages():
+                self._patience_s = self._alone_s  # from its first word on, which comes before its first request
                 self._said.append(pickle.dumps(message))
         finally:
             self._child.end()

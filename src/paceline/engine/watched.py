@@ -12,6 +12,7 @@ class WatchedChild(Child):
     """A child that also says what it and its machine have used, as often as it tells what it has seen."""
 
     _watch: LegWatch | None = None
+    _hearing: threading.Thread | None = None
 
     def messages(self) -> Iterator[Message]:
         """What it says up to its last word; from its window on with what was used."""
@@ -32,6 +33,13 @@ class WatchedChild(Child):
                 for message in self.messages():
                     take(message)
             finally:
+                self._messages.close()
                 take(None)
 
-        threading.Thread(target=hear, name=f"paceline-leg-{self.pid}", daemon=True).start()
+        self._hearing = threading.Thread(target=hear, name=f"paceline-leg-{self.pid}", daemon=True)
+        self._hearing.start()
+
+    def _hear_no_longer(self) -> None:
+        if self._hearing is None:
+            super()._hear_no_longer()
+        # Else that thread closes the pipe: under its reading, the number of the descriptor may be another file's.

@@ -36,6 +36,7 @@ _STEPS: tuple[tuple[float, ...], ...] = (
     (1,),
 )
 _MOST_PARTS = 20
+_MOST_LEGS = 20
 _NAME_WIDTH = 21
 _LEAST_NAME_WIDTH = 12  # below that a part is told in words
 
@@ -149,13 +150,14 @@ def load_lines(result: TestResult) -> Iterator[str]:
 
 
 def _legs(load: LoadRecord) -> Iterator[str]:
-    """A line on each of the processes that made the load together."""
+    """A line on each of the processes that made the load together; of many on the lost and the busiest."""
     legs = load.legs
     skews_ns = [abs(leg.start_skew_ns) for leg in legs if leg.start_skew_ns is not None]
     if skews_ns:
         text = f"{len(legs)} together, started within {format_ms(max(skews_ns) / NS_PER_MS)}"
         yield from labelled("processes", text)
-    for number, leg in enumerate(legs, start=1):
+    told = sorted(enumerate(legs, start=1), key=lambda each: (not each[1].lost, -_cpu_percent(each[1])))[:_MOST_LEGS]
+    for number, leg in sorted(told, key=lambda each: each[0]):
         text = f"{number}: {counted(leg.counts.attempts, 'attempt')}"
         if load.cpu_percent:
             text += f", CPU {leg.busiest_percent:.0f} % in its busiest second"
@@ -167,6 +169,12 @@ def _legs(load: LoadRecord) -> Iterator[str]:
             text += f", {format_megabytes(leg.memory_bytes)}"
         text += _machine(leg)
         yield from labelled("", f"{text}; {leg.lost}" if leg.lost else text)
+    if len(legs) > _MOST_LEGS:
+        yield from labelled("", f"and {len(legs) - _MOST_LEGS:,} more: shown are those lost and the busiest")
+
+
+def _cpu_percent(leg: LegRun) -> float:
+    return leg.busiest_percent or leg.cpu_percent or 0.0
 
 
 def _machine(leg: LegRun) -> str:

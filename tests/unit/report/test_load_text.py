@@ -225,6 +225,14 @@ class TestLines:
     def test_legs(self, leg: LegRun, text: str) -> None:
         assert lines(LoadRecord(legs=(leg,))).endswith(text)
 
+    def test_of_many_legs_the_lost_and_the_busiest(self) -> None:
+        legs = [LegRun(Counts(ok=7), busiest_percent=number % 50) for number in range(1000)]
+        legs[3] = replace(legs[3], lost="was killed")
+        text = lines(LoadRecord(legs=tuple(legs), cpu_percent=(50.0,)))
+        assert text.count("attempts") == 20
+        assert "4: 7 attempts, CPU 3 % in its busiest second; was killed 50: 7 attempts, CPU 49 %" in text
+        assert text.endswith("and 980 more: shown are those lost and the busiest")
+
 
 def test_a_percentile_among_what_was_dropped_is_told_as_infinite() -> None:
     record = make_load([MS] * 100, LoadRecord(arrivals=make_arrivals()), dropped=3)
