@@ -279,6 +279,7 @@ class PerformanceTestFramework:
         probe: bool | None = None,
         processes: int = 1,
         cluster: Cluster | str | None = None,
+        tolerated_loss: float = 0.0,
     ) -> TestResult:
         """Put a load on ``operation`` and judge it.
 
@@ -302,6 +303,8 @@ class PerformanceTestFramework:
             processes: how many make the load together, a share each (``docs/scale.md``): of requests, users, caches,
                 databases and functions, whose ``setup`` and ``teardown`` are called in each.
             cluster: machines that make it together: the address of a Dask scheduler, or a :class:`Cluster`.
+            tolerated_loss: part of the load, in [0, 1], that may be lost with such processes before the result supports
+                no verdict.
 
         Raises:
             ConfigurationError: an argument is wrong; nothing was measured.
@@ -320,6 +323,7 @@ class PerformanceTestFramework:
             probe=probe,
             processes=processes,
             cluster=cluster,
+            tolerated_loss=tolerated_loss,
         )
         return self._suite.run(request, threshold)
 
@@ -338,6 +342,7 @@ class PerformanceTestFramework:
         probe: bool | None = None,
         processes: int = 1,
         cluster: Cluster | str | None = None,
+        tolerated_loss: float = 0.0,
     ) -> TestResult:
         """:meth:`run_load` on the running event loop."""
         what = measured(operation, setup, teardown)
@@ -351,6 +356,7 @@ class PerformanceTestFramework:
             probe=probe,
             processes=processes,
             cluster=cluster,
+            tolerated_loss=tolerated_loss,
         )
         return await self._suite.arun(request, threshold)
 

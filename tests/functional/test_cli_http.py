@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from paceline.engine.child_process import usable_cores
 from tests.functional import commands
 from tests.functional.small_server import small_server
 from tests.waiting import wait_for
@@ -164,3 +165,11 @@ def test_a_dry_run_of_several_processes(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     assert "1,000 attempts" in told.stdout
     assert "no-server-asked" in told.stdout
+
+
+def test_a_process_for_each_core(tmp_path: Path, url: str) -> None:
+    told = paceline(tmp_path, f"{url}/{{{{n}}}}", "-n", "400", "-c", "100", "-w", "0", "--processes", "auto")
+    assert told.returncode == 0, told.stderr
+    assert "400 attempts" in told.stdout
+    if (cores := len(usable_cores())) > 1:
+        assert f"processes     {cores} together" in told.stdout

@@ -282,7 +282,6 @@ def test_what_is_at_home_is_not(host: str | None) -> None:
         ({"at": 7}, "address of a Dask scheduler"),
         ({"at": "tcp://a:1", "ca_file": "ca.pem"}, "go together"),
         ({"at": "tcp://a:1", "ca_file": "a", "cert_file": "b", "key_file": "c"}, "begins with tls://"),
-        ({"at": "tcp://a:1", "tolerated_loss": 2}, "between 0 and 1"),
         ({"at": "tcp://a:1", "max_per_second": 0}, "above 0"),
     ],
 )

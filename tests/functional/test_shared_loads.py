@@ -175,7 +175,8 @@ def test_by_name_where_there_is_one(tmp_path: Path) -> None:
         (["-c", "2", "--processes", "3"], "3 processes for a load of 2 workers"),
         (["--processes", "2", "--runs", "2"], "runs and epochs are processes one after the other"),
         (["--processes", "2", "--batch", "auto"], "batch"),
-        (["--processes", "2", "--tolerate-loss", "0.5"], "--tolerate-loss goes with --cluster"),
+        (["--processes", "2", "--tolerate-loss", "1.5"], "tolerated_loss is a share between 0 and 1, not 1.5"),
+        (["--tolerate-loss", "0.5"], "one process makes the load, and there is no part of it to lose"),
         (["--processes", "some"], "is no number of processes"),
     ],
 )

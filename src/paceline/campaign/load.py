@@ -30,6 +30,7 @@ def load_request(
     own_process: bool = False,
     processes: int = 1,
     cluster: Cluster | str | None = None,
+    tolerated_loss: float = 0.0,
 ) -> RunRequest:
     """The request of a load on ``operation`` or what ``measured`` made of it; the arguments are those of ``run_load``.
 
@@ -64,6 +65,7 @@ def load_request(
         processes=processes,
         shares=what.shared.by if is_shared and isinstance(what.target, CallTarget) else None,
         cluster=Cluster(cluster) if isinstance(cluster, str) else cluster,
+        tolerated_loss=tolerated_loss,
     )
     rate = 0.0 if probe is False else probe_rate(request)
     if probe and not rate:

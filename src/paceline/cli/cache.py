@@ -55,6 +55,7 @@ def command(
         target_pids=load.target_pids,
         processes=load.processes,
         cluster=load.where,
+        tolerated_loss=load.tolerated_loss,
     )
     requests = sweep.requests(run)
     threshold = PerformanceThreshold(expressions=thresholds) if thresholds else None

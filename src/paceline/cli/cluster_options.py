@@ -35,16 +35,8 @@ class ClusterOptions:
         if self.cluster is None:
             if given := [option for option, file in files.items() if file is not None]:
                 raise ConfigurationError(f"{given[0]} goes with --cluster tls://ADDRESS")
-            if self.tolerated_loss:
-                raise ConfigurationError("--tolerate-loss goes with --cluster")
             return None
-        return Cluster(
-            self.cluster,
-            self.cluster_ca,
-            self.cluster_cert,
-            self.cluster_key,
-            tolerated_loss=self.tolerated_loss,
-        )
+        return Cluster(self.cluster, self.cluster_ca, self.cluster_cert, self.cluster_key)
 
 
 def cluster_options(made: str) -> list[Callable[[Any], Any]]:
@@ -63,6 +55,6 @@ def cluster_options(made: str) -> list[Callable[[Any], Any]]:
         click.option("--cluster-key", metavar="FILE", help="Its key (PEM)."),
         click.option(
             "--tolerate-loss", "tolerated_loss", type=float, default=0.0, metavar="SHARE",
-            help="With --cluster: part of the load, such as 0.01, that may be lost with its machines.",
+            help="With several processes: part of the load, such as 0.01, that may be lost with them.",
         ),
     ]  # fmt: skip

@@ -68,6 +68,7 @@ def command(
         target_pids=load.target_pids,
         processes=load.processes,
         cluster=load.where,
+        tolerated_loss=load.tolerated_loss,
         probe=False if request.no_probe else None,
     )
     requests = sweep.requests(run)

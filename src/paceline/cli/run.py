@@ -163,6 +163,7 @@ def _member(
         target_pids=load.target_pids,
         processes=load.processes,
         cluster=load.where,
+        tolerated_loss=load.tolerated_loss,
         probe=probe,
         own_process=True,
     )

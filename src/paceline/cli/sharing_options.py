@@ -38,12 +38,11 @@ class SharingOptions(ClusterOptions):
         """``request``, made by so many.
 
         Raises:
-            ConfigurationError: they are more than there is work for, or it cannot be shared; a loss is tolerated of no
-                cluster.
+            ConfigurationError: they are more than there is work for, or it cannot be shared.
         """
         cluster = self.where
         if not self.is_shared:
-            return request
+            return replace(request, tolerated_loss=self.tolerated_loss)
         assert isinstance(request.target, CallTarget)
         return replace(
             request,
@@ -51,6 +50,7 @@ class SharingOptions(ClusterOptions):
             processes=self.processes,
             shares=CallShares(request.target),
             cluster=cluster,
+            tolerated_loss=self.tolerated_loss,
         )
 
 

@@ -23,7 +23,6 @@ class Cluster:
         key_file: its key (PEM).
         connect_timeout_s: for the scheduler to answer, in seconds.
         allow_public_target: whether a load may go to a host of the public internet, or one that has no address here.
-        tolerated_loss: part of the load, in [0, 1], that may be lost with legs before the result supports no verdict.
         max_per_second: no higher rate is accepted; a closed loop is bounded by its users.
 
     Raises:
@@ -37,7 +36,6 @@ class Cluster:
     connect_timeout_s: float = _CONNECT_S
     allow_public_target: bool = False
     max_per_second: float = _MOST_PER_SECOND
-    tolerated_loss: float = 0.0
 
     def __post_init__(self) -> None:
         positive_seconds("connect_timeout_s", self.connect_timeout_s)
@@ -46,8 +44,6 @@ class Cluster:
                 f"a cluster is the address of a Dask scheduler such as 'tcp://10.0.0.5:8786', or a Client, "
                 f"not {self.at!r}"
             )
-        if not 0 <= self.tolerated_loss <= 1:
-            raise ConfigurationError(f"tolerated_loss is a share between 0 and 1, not {self.tolerated_loss!r}")
         if not self.max_per_second > 0:
             raise ConfigurationError(f"max_per_second must be above 0, not {self.max_per_second!r}")
         files = (self.ca_file, self.cert_file, self.key_file)

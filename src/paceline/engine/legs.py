@@ -53,7 +53,6 @@ class Legs:
         observer: sees them as one.
         on_slice: judges all of them together, once a second, and ends them with what it returns.
         places: where they are made; None: on the cores of this machine.
-        tolerated_loss: part of the load that may be lost with legs, in [0, 1].
     """
 
     def __init__(
@@ -63,7 +62,6 @@ class Legs:
         observer: Observer,
         on_slice: OnSlice | None = None,
         places: Places | None = None,
-        tolerated_loss: float = 0.0,
     ) -> None:
         self._request = request
         is_called = isinstance(request.target, CallTarget)
@@ -72,7 +70,6 @@ class Legs:
         self._on_slice = on_slice
         self._aborted: Aborted | None = None
         self._judged_s = clock.now_s()
-        self._tolerated_loss = tolerated_loss
         self._clock = clock
         self._observer = observer
         self._observation = Observation(clock, request.target_pids)
@@ -329,7 +326,7 @@ class Legs:
             record.load,
             own_process=True,
             probe=self._probe,
-            tolerated_loss=self._tolerated_loss,
+            tolerated_loss=self._request.tolerated_loss,
             joined_late=tuple(self._places.joined_late),
         )
         record = replace(record, usage=self._observation.usage, fingerprint=this_machine(), load=load)

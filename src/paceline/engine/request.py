@@ -117,6 +117,7 @@ class RunRequest:
         shares: gives each of them its share; None: the target does, if it can.
         leg: which share of it is made, together with others; None: all of it.
         cluster: where legs are made; None: on this machine.
+        tolerated_loss: part of the load, in [0, 1], that may be lost with legs before the result supports no verdict.
         live: whether it is to be looked at while it runs, by somebody who can end it.
         live_parts: whether the attempts by name are looked at too.
         kind_is_said: whether ``test_type`` is what somebody said, rather than the default.
@@ -144,6 +145,7 @@ class RunRequest:
     shares: SplitTarget | None = None
     leg: Leg | None = None
     cluster: Cluster | None = None
+    tolerated_loss: float = 0.0
     live: bool = False
     live_parts: bool = False
     kind_is_said: bool = False
@@ -176,7 +178,14 @@ class RunRequest:
 
     def _check_processes(self) -> None:
         whole_number("processes", self.processes, at_least=1, at_most=MOST_LEGS)
+        if not 0 <= self.tolerated_loss <= 1:
+            raise ConfigurationError(f"tolerated_loss is a share between 0 and 1, not {self.tolerated_loss!r}")
         if self.processes == 1 and self.cluster is None:
+            if self.tolerated_loss:
+                raise ConfigurationError(
+                    "one process makes the load, and there is no part of it to lose: leave out tolerated_loss "
+                    "(--tolerate-loss), or name several processes or a cluster"
+                )
             return
         split = self.split
         if not self.own_process or split is None:
