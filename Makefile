@@ -6,6 +6,9 @@ READY := $(VENV)/.ready
 LOCUST := .venv-locust/.ready
 PEERS := .venv-peers/.ready
 
+# Where it is set, each of the many processes of a test run would compile all that it imports anew: half of the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check bench bench-http bench-scale bench-targets bench-verdict mutants quality quality-real assets pictures clean
 
 demo: $(READY)  ## measure a real API, database and cache; writes paceline-demo/

@@ -141,6 +141,8 @@ class Legs:
                 target=target,
                 leg=leg.leg,
                 processes=1,
+                cluster=None,
+                tolerated_loss=0.0,
                 shares=None,
                 target_pids=(),
                 own_process=False,

@@ -104,8 +104,7 @@ def _with_teardown(ended: Run, raised: BaseException | None) -> Run:
 
 def _elsewhere(request: RunRequest, clock: Clock, observer: Observer, on_slice: OnSlice | None) -> RunElsewhere:
     if request.cluster is not None:
-        places = Fleet(request.cluster, clock)
-        return Legs(replace(request, cluster=None), clock, observer, on_slice, places)
+        return Legs(request, clock, observer, on_slice, Fleet(request.cluster, clock))
     return (_Offloaded if request.processes == 1 else Legs)(request, clock, observer, on_slice)
 
 
