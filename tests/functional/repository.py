@@ -63,8 +63,10 @@ class Repository:
         return done
 
     def state(self) -> tuple[str, str, str]:
-        status = self.git("status", "--porcelain", "--ignored")  # where the journal was says nothing about the rest
-        return status.replace("!! .paceline/\n", ""), self.git("branch", "-a", "-v"), self.git("stash", "list")
+        status = self.git("status", "--porcelain", "--ignored")
+        # Where the journal was, and what an interpreter that is compared with another here has compiled for itself.
+        status = status.replace("!! .paceline/\n", "").replace("!! __pycache__/\n", "")
+        return status, self.git("branch", "-a", "-v"), self.git("stash", "list")
 
     def assert_clean(self) -> None:
         assert self.git("worktree", "list", "--porcelain").count("\nHEAD ") == 1

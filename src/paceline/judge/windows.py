@@ -80,8 +80,9 @@ def worst_window(limit: Limit, record: RunRecord, *, until_ns: int | None = None
         return Worst()
     choose = max if limit.sign.startswith("<") else min
     value, window = choose(values, key=lambda each: each[0])
-    broken = sum(not limit.holds(each) for each, _ in values)
-    return Worst(value, window.from_ns / NS_PER_S, window.to_ns / NS_PER_S, broken, len(values))
+    broken = sum(alike.alike for each, alike in values if not limit.holds(each))
+    every = sum(alike.alike for _, alike in values)
+    return Worst(value, window.from_ns / NS_PER_S, window.to_ns / NS_PER_S, broken, every)
 
 
 def _windows(limit: Limit, record: RunRecord, until_ns: int | None, from_ns: int) -> Iterator[Window]:

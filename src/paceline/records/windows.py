@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from paceline.records.histogram import Histogram, middles_ns
@@ -24,6 +25,7 @@ class Window:
     Attributes:
         from_ns: its beginning, from the opening of the run's measured window.
         to_ns: its end.
+        alike: how many windows hold the same attempts: this one, and those that begin with the slices after its own.
         counts: how the attempts ended that ended within it.
         latency: of those that ended ok and of timeouts, from the histogram: to 0.1 %, the extremes and the mean too;
             arrivals that were dropped within it count as infinite, as in the whole run.
@@ -33,24 +35,31 @@ class Window:
     to_ns: int
     counts: Counts
     latency: Latency
+    alike: int = 1
 
 
 def windows_of(series: TimeSeries, length_ns: int, beyond: int, first: int = 0) -> Iterator[Window]:
     """Every window of ``length_ns`` that begins with a slice, at ``first`` or later, and ends before slice ``beyond``.
 
-    None where the length is no whole number of slices: a part of a slice cannot be told from the rest of it.
+    Those that hold the same attempts, as where a server is silent for a day, come as one. None where the length is no
+    whole number of slices: a part of a slice cannot be told from the rest of it.
     """
     width, rest = divmod(length_ns, series.interval_ns)
-    if rest or width < 1:
+    last = beyond - width
+    if rest or width < 1 or last < first:
         return
     sliding = _Sliding(series)
-    for position in range(first, first + width):
-        sliding.move(position, 1)
-    for begin in range(first, beyond - width + 1):
-        end = begin + width
-        yield Window(begin * series.interval_ns, end * series.interval_ns, sliding.counts(), sliding.latency())
-        sliding.move(begin, -1)
-        sliding.move(end, 1)
+    for piece in series.slices:
+        if first <= piece.position < first + width:
+            sliding.move(piece.position, 1)
+    # A slice is in a window from the one that it ends to the one that it begins.
+    changes = {begin for piece in series.slices for begin in (piece.position - width + 1, piece.position + 1)}
+    for begin, following in pairwise([first, *sorted(each for each in changes if first < each <= last), last + 1]):
+        if begin > first:
+            sliding.move(begin - 1, -1)
+            sliding.move(begin + width - 1, 1)
+        from_ns, to_ns = begin * series.interval_ns, (begin + width) * series.interval_ns
+        yield Window(from_ns, to_ns, sliding.counts(), sliding.latency(), following - begin)
 
 
 class _Sliding:
