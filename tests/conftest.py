@@ -3,6 +3,7 @@
 ``make test ARGS=--hypothesis-profile=thorough`` draws four times as many.
 """
 
+import gc
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -22,3 +23,9 @@ for name, most in (("repeatable", USUAL), ("thorough", THOROUGH)):
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
     )
 settings.load_profile("repeatable")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are a heap that lives to the end: looking through it at each collection took minutes."""
+    gc.collect()
+    gc.freeze()
