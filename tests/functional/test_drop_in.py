@@ -61,7 +61,7 @@ def test_it_runs_unchanged_and_is_in_both_tables(pytester: pytest.Pytester) -> N
             "test_join* (1.0) *",
             "Legend:",
             "* performance *",
-            "*test_suite.py::test_pedantic *passed",
+            "*::test_pedantic *passed",
         ]
     )
 
