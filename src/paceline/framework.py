@@ -14,7 +14,7 @@ from paceline.campaign.sweep import checked_seed, level_requests
 from paceline.campaign.together import Member, run_together
 from paceline.core.clock import SYSTEM_CLOCK, Clock, utc_text
 from paceline.core.findings import Finding
-from paceline.engine.cluster import Cluster
+from paceline.engine.cluster import Cluster, DaskClient
 from paceline.engine.request import Observer, RunRequest
 from paceline.judge.capacity import CapacityResult, judge_capacity
 from paceline.judge.change import STORED, Rule
@@ -278,7 +278,7 @@ class PerformanceTestFramework:
         target_pids: Sequence[int] = (),
         probe: bool | None = None,
         processes: int = 1,
-        cluster: Cluster | str | None = None,
+        cluster: Cluster | DaskClient | str | None = None,
         tolerated_loss: float = 0.0,
     ) -> TestResult:
         """Put a load on ``operation`` and judge it.
@@ -302,7 +302,8 @@ class PerformanceTestFramework:
                 users send most often, with the users' cookies and credentials.
             processes: how many make the load together, a share each (``docs/scale.md``): of requests, users, caches,
                 databases and functions, whose ``setup`` and ``teardown`` are called in each.
-            cluster: machines that make it together: the address of a Dask scheduler, or a :class:`Cluster`.
+            cluster: machines that make it together: the address of a Dask scheduler, a
+                ``distributed.Client``, or a :class:`Cluster`.
             tolerated_loss: part of the load, in [0, 1], that may be lost with such processes before the result supports
                 no verdict.
 
@@ -341,7 +342,7 @@ class PerformanceTestFramework:
         target_pids: Sequence[int] = (),
         probe: bool | None = None,
         processes: int = 1,
-        cluster: Cluster | str | None = None,
+        cluster: Cluster | DaskClient | str | None = None,
         tolerated_loss: float = 0.0,
     ) -> TestResult:
         """:meth:`run_load` on the running event loop."""

@@ -99,6 +99,9 @@ def test_a_client_of_the_callers_is_used_and_left_open(url: str, machines: DaskC
     with distributed.Client(machines.address, set_as_default=False) as client:
         for _ in range(2):
             assert runs.run(load(url, Cluster(client), fixed)).record.counts.ok == 20
+        framework = PerformanceTestFramework()
+        result = framework.run_load("load", HttpTarget(url), fixed, warmup_s=0, cluster=client)
+        assert result.record.counts.ok == 20
         assert client.status == "running"
     with pytest.raises(ConfigurationError, match="the client is closed: give one that is connected"):
         runs.run(load(url, Cluster(client), fixed))
@@ -250,7 +253,7 @@ def test_workers_without_the_package_or_with_another_version(
 
 
 def test_more_workers_than_users(url: str, machines: DaskCluster) -> None:
-    with pytest.raises(ConfigurationError, match="2 processes for a load of 1 users"):
+    with pytest.raises(ConfigurationError, match="2 processes for a load of 1 user:"):
         runs.run(load(url, Cluster(machines.address), ClosedLoop(1, 1.0)))
 
 

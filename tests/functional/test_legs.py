@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -53,8 +54,10 @@ class Watching:
 
     def __init__(self, then: Callable[[], object], least: int = 0) -> None:
         self._then, self._least, self.done = then, least, False
+        self.share = 0.0
 
     def progress(self, record_name: str, share: float, attempts: int, load: LoadNow | None = None) -> None:
+        self.share = share
         if attempts > self._least and not self.done:
             self.done = True
             self._then()
@@ -105,6 +108,25 @@ def test_users_of_a_scenario_are_dealt_out(url: str, tmp_path: Any) -> None:
     assert record.load.iterations == 20
 
 
+def test_users_of_a_scenario_on_several_processes_are_probed_once(url: str, tmp_path: Any) -> None:
+    file = tmp_path / "shop.py"
+    file.write_text(
+        "from paceline import Scenario\n"
+        "async def buy(user):\n"
+        "    await user.client.get('/', name='page')\n"
+        f"shop = Scenario(buy, {url!r})\n"
+    )
+    asked = load(url, ConstantRate(400, 2.0), probe_per_second=100.0, warmup_s=1.0)
+    record = runs.run(replace(asked, target=FileScenario(str(file), "buy"))).record
+    assert record.load is not None
+    assert all(leg.counts.ok for leg in record.load.legs)
+    seen = record.load.probe
+    assert seen is not None
+    assert seen.part == "page"
+    assert seen.per_second == pytest.approx(40, rel=0.3), "a tenth of what all send: a leg knows its own share only"
+    assert seen.counts.ok > 0
+
+
 def test_a_killed_leg_is_missed_and_the_rest_counts(url: str) -> None:
     watching = Watching(lambda: os.kill(_legs()[0], signal.SIGKILL), least=400)
     run = runs.run(load(url, ConstantRate(400, 3.0)), observer=watching)
@@ -113,6 +135,7 @@ def test_a_killed_leg_is_missed_and_the_rest_counts(url: str) -> None:
     assert record.load is not None
     lost, whole = record.load.legs
     assert lost.lost == "was killed by SIGKILL"
+    assert watching.share > 0.75, "what is left is what the other has left"
     assert lost.delivered < 1
     assert whole.counts.attempts == 600
     assert record.counts.attempts == 600 + lost.counts.attempts < 1_200
@@ -156,6 +179,20 @@ def test_one_that_ends_before_the_start_ends_all(url: str, monkeypatch: pytest.M
     monkeypatch.setattr(legs.Legs, "_start", never)
     with pytest.raises(MeasurementError, match=r"process 1 of the load was killed by SIGKILL before the start"):
         runs.run(load(url))
+
+
+def test_one_that_is_killed_while_it_warms_up_ends_all(url: str) -> None:
+    def kill() -> None:
+        wait_for(lambda: len(_legs()) == 2 and bool(psutil.Process(_legs()[0]).net_connections()))
+        os.kill(_legs()[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    framework = PerformanceTestFramework()
+    with pytest.raises(MeasurementError, match=r"process 1 of the load was killed by SIGKILL before the start"):
+        framework.run_load("load", HttpTarget(url), LONG, warmup_s=60, probe=False, processes=2)
+    killer.join()
+    assert framework.results == []  # no report on nothing, and nobody says that he interrupted it
 
 
 def test_nobody_listens() -> None:

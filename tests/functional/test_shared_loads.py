@@ -176,7 +176,9 @@ def test_by_name_where_there_is_one(tmp_path: Path) -> None:
         (["--processes", "2", "--runs", "2"], "runs and epochs are processes one after the other"),
         (["--processes", "2", "--batch", "auto"], "batch"),
         (["--processes", "2", "--tolerate-loss", "1.5"], "tolerated_loss is a share between 0 and 1, not 1.5"),
-        (["--tolerate-loss", "0.5"], "one process makes the load, and there is no part of it to lose"),
+        (["--processes", "2", "--tolerate-loss", "150%"], "tolerated_loss is a share between 0 and 1, not 1.5"),
+        (["--processes", "2", "--tolerate-loss", "much"], "'much' is no share such as 5% or 0.05"),
+        (["--tolerate-loss", "50%"], "one process makes the load, and there is no part of it to lose"),
         (["--processes", "some"], "is no number of processes"),
     ],
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from paceline.core.errors import ConfigurationError
-from paceline.engine.cluster import Cluster
+from paceline.engine.cluster import Cluster, DaskClient
 from paceline.engine.probe import probe_rate
 from paceline.engine.request import RunRequest
 from paceline.records.run_record import Execution, TestType
@@ -29,7 +29,7 @@ def load_request(
     probe: bool | None = None,
     own_process: bool = False,
     processes: int = 1,
-    cluster: Cluster | str | None = None,
+    cluster: Cluster | DaskClient | str | None = None,
     tolerated_loss: float = 0.0,
 ) -> RunRequest:
     """The request of a load on ``operation`` or what ``measured`` made of it; the arguments are those of ``run_load``.
@@ -64,7 +64,7 @@ def load_request(
         own_process=is_shared or is_http or own_process or _is_plain_cache(what.target),
         processes=processes,
         shares=what.shared.by if is_shared and isinstance(what.target, CallTarget) else None,
-        cluster=Cluster(cluster) if isinstance(cluster, str) else cluster,
+        cluster=cluster if cluster is None or isinstance(cluster, Cluster) else Cluster(cluster),
         tolerated_loss=tolerated_loss,
     )
     rate = 0.0 if probe is False else probe_rate(request)

@@ -39,6 +39,14 @@ class ClusterOptions:
         return Cluster(self.cluster, self.cluster_ca, self.cluster_cert, self.cluster_key)
 
 
+def _part(_: click.Context, parameter: click.Parameter, text: str) -> float:
+    """Callback of a share that is written as ``5%`` or as ``0.05``."""
+    try:
+        return float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no share such as 5% or 0.05", param=parameter) from error
+
+
 def cluster_options(made: str) -> list[Callable[[Any], Any]]:
     """The options, of a command that makes ``made``."""
     return [
@@ -54,7 +62,7 @@ def cluster_options(made: str) -> list[Callable[[Any], Any]]:
         ),
         click.option("--cluster-key", metavar="FILE", help="Its key (PEM)."),
         click.option(
-            "--tolerate-loss", "tolerated_loss", type=float, default=0.0, metavar="SHARE",
-            help="With several processes: part of the load, such as 0.01, that may be lost with them.",
+            "--tolerate-loss", "tolerated_loss", callback=_part, default="0", metavar="SHARE",
+            help="With several processes: part of the load, such as 5%, that may be lost with them.",
         ),
     ]  # fmt: skip

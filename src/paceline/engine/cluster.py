@@ -3,13 +3,20 @@
 import socket
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Protocol
 
 from paceline.core.errors import ConfigurationError
 from paceline.workload.models import RATE, ConstantRate, Poisson, Stages, Workload, positive_seconds
 
 _CONNECT_S = 10.0
 _MOST_PER_SECOND = 100_000.0  # a slip of a digit on many machines is an attack
+
+
+class DaskClient(Protocol):
+    """A ``distributed.Client``; who has none need not have the package."""
+
+    def scheduler_info(self) -> object:
+        """What the scheduler knows of its workers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,7 +241,8 @@ class Legs:
                 self.interrupt(message.error)
             case Learned():
                 if self._prober is not None:
-                    self._prober.learned(message.sample)
+                    whole = message.sample.per_second * len(self._legs)
+                    self._prober.learned(replace(message.sample, per_second=whole))
 
     def _start(self) -> None:
         if not all(leg.is_ready for leg in self._legs):
@@ -274,7 +275,8 @@ class Legs:
         if now_s - self._shown_s < _SHOWN_S or not every:
             return
         self._shown_s = now_s
-        share = sum(each.share for each in every) / len(self._legs)
+        going = [leg for leg in self._legs if not leg.is_lost]  # of a lost one nothing more is waited for
+        share = sum(leg.now.share for leg in going if leg.now is not None) / max(len(going), 1)
         with self._lock:
             load = now_together(self._legs, self._seen)
         load = self._observation.with_targets(load)
@@ -314,6 +316,8 @@ class Legs:
     def _result(self) -> Run:
         if self._failed is not None:
             raise self._stopped_by or self._failed.error
+        if self._start_s is None and isinstance(self._stopped_by, MeasurementError):
+            raise self._stopped_by  # nothing was begun, so there is nothing to report on
         for leg in self._legs:
             self._see_whether_lost(leg)
         with self._lock:

@@ -77,7 +77,9 @@ class Prober:
         self._begin(replace(target, connections=self._connections, seed=(target.seed + 1) % MOST_SEED))
 
     def learned(self, sample: Sample) -> None:
-        """It is known what users send."""
+        """It is known what users send. Of several legs each comes to know it: the first is taken at its word."""
+        if self._reading.ident is not None:
+            return
         self._part = sample.part
         self._per_second = min(self._per_second, _SHARE * sample.per_second)
         self._begin(replace(sample.target, connections=self._connections))

@@ -31,19 +31,22 @@ def _lost(record: RunRecord, load: LoadRecord) -> Iterator[Finding]:
     duration_s, seconds = record.definition.duration_s, ""
     if duration_s is not None:
         lost_s = sum(max(duration_s - (leg.lost_at_ns or 0) / NS_PER_S, 0.0) for _, leg in lost)
-        seconds = f" ({lost_s:.3g} s of theirs)"
+        seconds = f" (missing for {lost_s:.3g} s{' together' if len(lost) > 1 else ''})"
     gone = f"{len(lost)} of the {len(load.legs)} processes that made the load"
     told = "; ".join(
         f"{_named(number, leg)} {leg.lost}, last heard of {(leg.lost_at_ns or 0) / NS_PER_S:.3g} s after the start"
         for number, leg in lost
     )
+    serious = missing > load.tolerated_loss
+    tolerated = f"As much as {100 * load.tolerated_loss:.3g} % was tolerated. "
     yield Finding(
         code="legs-lost",
         seen=f"{gone} came to no end, and {100 * missing:.3g} % of the load was not made{seconds}: {told}.",
         why="What they would still have sent was sent by nobody: the server had less to do than was planned, and its "
         "latencies are those of the smaller load.",
-        advice="Find out what ended them (memory, the system's log) and measure again.",
-        serious=missing > load.tolerated_loss,
+        advice=f"{'' if serious else tolerated}Find out what ended {'them' if len(lost) > 1 else 'it'} (memory, the "
+        f"system's log){' and measure again' if serious else ''}.",
+        serious=serious,
     )
 
 

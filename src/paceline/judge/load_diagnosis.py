@@ -245,8 +245,8 @@ def _littles_law(record: RunRecord, load: LoadRecord, __: PerformanceMetrics) ->
 
 def _coordinated_omission(record: RunRecord, threshold: PerformanceThreshold | None) -> Iterator[Finding]:
     definition = record.definition
-    if definition.open_loop or definition.duration_s is None:
-        return
+    if definition.open_loop or definition.duration_s is None or (record.load is not None and record.load.dry):
+        return  # a dry run has no users who could arrive
     stall = hidden_stall(record.latency, record.at_once, record.elapsed_ns)
     if stall is None:
         return

@@ -144,6 +144,8 @@ def load_lines(result: TestResult) -> Iterator[str]:
     if load.cpu_percent:
         mean = sum(load.cpu_percent) / len(load.cpu_percent)
         own = "; a process of its own" if load.own_process else ""
+        if len(load.legs) > 1:
+            own = f"; the busiest of {len(load.legs):,} processes"
         text = f"CPU {mean:.0f} % of a core, {max(load.cpu_percent):.0f} % in its busiest second{own}"
         yield from labelled("generator", text)
     yield from _legs(load)
@@ -153,9 +155,9 @@ def _legs(load: LoadRecord) -> Iterator[str]:
     """A line on each of the processes that made the load together; of many on the lost and the busiest."""
     legs = load.legs
     skews_ns = [abs(leg.start_skew_ns) for leg in legs if leg.start_skew_ns is not None]
-    if skews_ns:
-        text = f"{len(legs)} together, started within {format_ms(max(skews_ns) / NS_PER_MS)}"
-        yield from labelled("processes", text)
+    if legs:
+        started = f", started within {format_ms(max(skews_ns) / NS_PER_MS)}" if skews_ns else ""
+        yield from labelled("processes", f"{len(legs):,}{' together' if len(legs) > 1 else ''}{started}")
     told = sorted(enumerate(legs, start=1), key=lambda each: (not each[1].lost, -_cpu_percent(each[1])))[:_MOST_LEGS]
     for number, leg in sorted(told, key=lambda each: each[0]):
         text = f"{number}: {counted(leg.counts.attempts, 'attempt')}"
@@ -163,7 +165,7 @@ def _legs(load: LoadRecord) -> Iterator[str]:
             text += f", CPU {leg.busiest_percent:.0f} % in its busiest second"
         elif leg.cpu_percent is not None:  # of calls in loops of their own nobody looks at single seconds
             text += f", CPU {leg.cpu_percent:.0f} %"
-        if leg.generator_lag_p99_ns is not None:
+        if leg.generator_lag_p99_ns is not None and leg.counts.attempts:
             text += f", lag p99 {format_ms(leg.generator_lag_p99_ns / NS_PER_MS)}"
         if leg.memory_bytes is not None:
             text += f", {format_megabytes(leg.memory_bytes)}"

@@ -55,7 +55,8 @@ class LegWatch:
         cpu_percent = _percent(self._process_before, process, elapsed_s)
         self._usage = LegUsage(
             cpu_percent=known.cpu_percent if cpu_percent is None else cpu_percent,
-            memory_bytes=_most(known.memory_bytes, process.memory_bytes),
+            # One that has ended and is not yet waited for has none: that says nothing.
+            memory_bytes=_most(known.memory_bytes, process.memory_bytes or None),
             host_cpu_percent=_percent(self._host_before, host, elapsed_s),
             host_memory_percent=_most(known.host_memory_percent, host.memory_percent),
             host_cores=known.host_cores,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from paceline.core.errors import ConfigurationError
+from paceline.core.units import counted
 from paceline.workload.arrivals import arrivals, expected_arrivals
 from paceline.workload.models import (
     ClosedLoop,
@@ -91,13 +92,17 @@ def check_legs(workload: Workload, legs: int) -> None:
         ConfigurationError: a leg would have no user, or no arrival; the message names both numbers.
     """
     if isinstance(workload, FixedIterations):
-        most, of = min(workload.iterations, workload.workers), "workers with something to do"
+        most = min(workload.iterations, workload.workers)
+        of = f"{counted(most, 'worker')} with something to do"
     elif isinstance(workload, ClosedLoop):
-        most, of = workload.users, "users"
+        most = workload.users
+        of = counted(most, "user")
     elif has_arrivals(workload):
-        most, of = int(expected_arrivals(workload)), "arrivals"
+        most = int(expected_arrivals(workload))
+        of = counted(most, "arrival")
     else:
         assert isinstance(workload, Stages)
-        most, of = int(workload.most), "users"
+        most = int(workload.most)
+        of = counted(most, "user")
     if legs > most:
-        raise ConfigurationError(f"{legs:,} processes for a load of {most:,} {of}: ask for at most {most:,}")
+        raise ConfigurationError(f"{legs:,} processes for a load of {of}: ask for at most {most:,}")

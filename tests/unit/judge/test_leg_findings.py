@@ -39,6 +39,8 @@ def test_what_was_lost_is_serious_unless_so_much_is_tolerated(tolerated: float) 
     assert "1 of the 2 processes that made the load came to no end, and 30 % of the load was not made" in finding.seen
     assert f"process 2 on {A} said nothing" in finding.seen
     assert finding.serious is (tolerated < 0.3)
+    assert finding.advice.endswith("and measure again." if finding.serious else "(memory, the system's log).")
+    assert finding.advice.startswith("As much as 31 % was tolerated.") is (tolerated > 0.3)
     record = make_load(load=LoadRecord(legs=(WHOLE, LOST), tolerated_loss=tolerated))
     judged = judge(record, PerformanceThreshold(max_error_rate=0.5))
     assert exit_code_of([judged]) is (ExitCode.NO_VERDICT if finding.serious else ExitCode.HELD)

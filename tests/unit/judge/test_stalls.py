@@ -86,6 +86,12 @@ def test_limits_that_hold_only_because_nobody_arrived_make_it_serious() -> None:
     assert "max_p99_ms would not hold for users who arrive by themselves." in finding.why
 
 
+def test_in_a_dry_run_nobody_could_arrive() -> None:
+    samples = frozen_for(S, 10 * S, 3 * MS)
+    assert "coordinated-omission" in _codes(make_load(samples, LoadRecord()))
+    assert "coordinated-omission" not in _codes(make_load(samples, LoadRecord(dry=True)))
+
+
 def test_only_closed_loops_for_a_duration_omit() -> None:
     samples = frozen_for(S, 10 * S, 3 * MS)
     assert "coordinated-omission" not in _codes(make_load(samples, LoadRecord(arrivals=make_arrivals())))

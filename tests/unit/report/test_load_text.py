@@ -187,6 +187,9 @@ class TestLines:
     def test_the_generator(self) -> None:
         assert lines(LoadRecord((20.0, 40.0))) == "generator CPU 30 % of a core, 40 % in its busiest second"
         assert lines(LoadRecord((20.0,), own_process=True)).endswith("second; a process of its own")
+        legs = (LegRun(Counts(ok=7)), LegRun(Counts(ok=7)))
+        text = lines(LoadRecord((20.0,), own_process=True, legs=legs))
+        assert "in its busiest second; the busiest of 2 processes processes 2 together 1: 7" in text
 
     @pytest.mark.parametrize(
         ("leg", "text"),
@@ -224,6 +227,10 @@ class TestLines:
     )
     def test_legs(self, leg: LegRun, text: str) -> None:
         assert lines(LoadRecord(legs=(leg,))).endswith(text)
+
+    def test_a_leg_that_sent_nothing_was_not_late(self) -> None:
+        leg = LegRun(Counts(), generator_lag_p99_ns=float("inf"), lost="was killed")
+        assert lines(LoadRecord(legs=(leg,))) == "processes 1 1: 0 attempts; was killed"
 
     def test_of_many_legs_the_lost_and_the_busiest(self) -> None:
         legs = [LegRun(Counts(ok=7), busiest_percent=number % 50) for number in range(1000)]

@@ -40,6 +40,13 @@ def test_of_a_process_that_has_gone_the_last_word_is_kept() -> None:
     assert watched.read(1.0, Reading(), Reading()) == LegUsage(50.0, 5_000, None, None, os.cpu_count())
 
 
+def test_one_that_has_ended_holds_no_memory_which_says_nothing() -> None:
+    watched = Watched(Reading(10.0, 1_000), Reading())
+    assert watched.read(1.0, Reading(10.5, 0), Reading()).memory_bytes is None
+    assert watched.read(1.0, Reading(10.5, 5_000), Reading()).memory_bytes == 5_000
+    assert watched.read(1.0, Reading(10.5, 0), Reading()).memory_bytes == 5_000
+
+
 def test_no_time_has_passed() -> None:
     assert Watched(Reading(1.0), Reading(1.0)).watch.read() == LegUsage(host_cores=os.cpu_count())
 

@@ -71,6 +71,11 @@ def test_more_legs_than_there_is_work_for_are_refused(workload: object, most: st
         check_legs(workload, 4)  # type: ignore[arg-type]
 
 
+def test_one_user_is_no_users() -> None:
+    with pytest.raises(ConfigurationError, match=r"^2 processes for a load of 1 user: ask for at most 1$"):
+        check_legs(ClosedLoop(1, 1.0), 2)
+
+
 @pytest.mark.parametrize(("number", "of"), [(0, 0), (-1, 1), (2, 2), (0, 10_001)])
 def test_there_is_no_such_leg(number: int, of: int) -> None:
     with pytest.raises(ConfigurationError):

@@ -69,6 +69,8 @@ def _load(load: LoadRecord, record: RunRecord) -> Iterator[tuple[str, str]]:
     if load.cpu_percent:
         mean = sum(load.cpu_percent) / len(load.cpu_percent)
         own = ", in a process of its own" if load.own_process else ""
+        if len(load.legs) > 1:
+            own = f", the busiest of {len(load.legs):,} processes"
         yield "generator", f"CPU {mean:.0f} % of a core, {max(load.cpu_percent):.0f} % in its busiest second{own}"
 
 
