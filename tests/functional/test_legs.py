@@ -105,6 +105,17 @@ def test_users_of_a_scenario_are_dealt_out(url: str, tmp_path: Any) -> None:
     assert record.load.iterations == 20
 
 
+def test_an_interrupt_of_a_files_own_is_told_without_a_traceback(
+    url: str, tmp_path: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "shop.py"
+    file.write_text("raise KeyboardInterrupt('of its own')\n")
+    asked = replace(load(url), target=FileScenario(str(file), "buy"))
+    with pytest.raises(MeasurementError, match="the load could not be made: KeyboardInterrupt: of its own"):
+        runs.run(asked)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_a_killed_leg_is_missed_and_the_rest_counts(url: str) -> None:
     watching = Watching(lambda: os.kill(_legs()[0], signal.SIGKILL), least=400)
     run = runs.run(load(url, ConstantRate(400, 3.0)), observer=watching)
