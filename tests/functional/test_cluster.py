@@ -1,8 +1,10 @@
 """Legs on the workers of a real Dask cluster, in processes of this machine, and what becomes of them when those end."""
 
+import contextlib
 import os
 import re
 import signal
+import socketserver
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +51,23 @@ def url() -> Iterator[str]:
 def load(url: str, cluster: Cluster, workload: Workload, **changes: Any) -> RunRequest:
     request = RunRequest("load", TestType.API_ENDPOINT, HttpTarget(url), workload, own_process=True, cluster=cluster)
     return replace(request, **changes)
+
+
+@contextlib.contextmanager
+def answering_with(answer: bytes) -> Iterator[str]:
+    """The address of what says so, and nothing else, to whoever comes."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(answer)
+            while self.request.recv(4096):
+                pass
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield "tcp://{}:{}".format(*server.server_address)
+        server.shutdown()
 
 
 class Watching:
@@ -240,6 +259,16 @@ def test_something_else_answers(url: str) -> None:
         runs.run(load(url, Cluster(address, connect_timeout_s=1.0), ClosedLoop(2, 1.0)))
 
 
+@pytest.mark.parametrize("answer", [b"\xff" * 64, b"\0" * 4096])
+def test_garbage_answers(url: str, tmp_path: Path, answer: bytes) -> None:
+    """Dask deletes its client only when the process ends, waits for it, and shows where it no longer waits."""
+    with answering_with(answer) as address:
+        done = paceline(tmp_path, "http", url, "-c", "2", "-d", "1s", "--cluster", address)
+    assert done.returncode == 3
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"paceline: no Dask scheduler answers at {address}: ")
+
+
 def test_workers_without_the_package_or_with_another_version(
     url: str, machines: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -283,6 +312,8 @@ def test_what_is_at_home_is_not(host: str | None) -> None:
     ("arguments", "words"),
     [
         ({"at": 7}, "address of a Dask scheduler"),
+        ({"at": ""}, "is that of a host and a port"),
+        ({"at": "tcp://me:hidden@a:1"}, "with no user in it"),
         ({"at": "tcp://a:1", "ca_file": "ca.pem"}, "go together"),
         ({"at": "tcp://a:1", "ca_file": "a", "cert_file": "b", "key_file": "c"}, "begins with tls://"),
         ({"at": "tcp://a:1", "max_per_second": 0}, "above 0"),

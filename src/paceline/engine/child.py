@@ -142,7 +142,7 @@ def main(descriptor: int) -> None:
         pipe.send(Failed(error))
     except asyncio.CancelledError:
         pipe.send(Failed(MeasurementError("the load was stopped before it had begun")))
-    except Exception as error:  # noqa: BLE001  # told to whoever asked, who has a terminal
+    except BaseException as error:  # noqa: BLE001  # told to whoever asked, who has a terminal
         pipe.send(Failed(MeasurementError(redact(f"the load could not be made: {type(error).__name__}: {error}"))))
     else:
         pipe.ended(run)

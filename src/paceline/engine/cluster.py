@@ -51,6 +51,12 @@ class Cluster:
                 f"a cluster is the address of a Dask scheduler such as 'tcp://10.0.0.5:8786', or a Client, "
                 f"not {self.at!r}"
             )
+        if isinstance(self.at, str) and ("@" in self.at or not self.at.strip()):
+            # Dask would quote it, with the password in it.
+            raise ConfigurationError(
+                "the address of a cluster's scheduler is that of a host and a port, such as 'tcp://10.0.0.5:8786', "
+                "with no user in it: certificates say who you are (ca_file, cert_file, key_file)"
+            )
         if not self.max_per_second > 0:
             raise ConfigurationError(f"max_per_second must be above 0, not {self.max_per_second!r}")
         files = (self.ca_file, self.cert_file, self.key_file)

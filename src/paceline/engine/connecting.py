@@ -13,6 +13,7 @@ from paceline.wire.tls import TlsOptions
 
 _LONGER_S = 2.0  # than Dask's own limit, before a connection is given up
 _PORT = 8786  # Dask's own
+_CLOSE_S = 2.0
 _VERDICT_S = 1.0  # of a scheduler about a certificate: with TLS 1.3 it comes after the handshake
 
 
@@ -43,9 +44,16 @@ def connected(cluster: Cluster) -> Any:  # noqa: ANN401  # a distributed.Client
     security = _security(cluster)
 
     def connect() -> Any:  # noqa: ANN401  # see above
-        return Client(  # type: ignore[no-untyped-call]  # of Dask
-            cluster.at, security=security, timeout=cluster.connect_timeout_s, set_as_default=False
-        )
+        client: Any = Client.__new__(Client)
+        try:
+            client.__init__(cluster.at, security=security, timeout=cluster.connect_timeout_s, set_as_default=False)
+        except BaseException:
+            # Dask closes one that nobody answers, but not one that is answered with something else: whoever deletes
+            # that would wait for 20 s, and be shown a traceback.
+            with contextlib.suppress(Exception):
+                client.close(timeout=_CLOSE_S)
+            raise
+        return client
 
     try:
         return within(cluster.connect_timeout_s + _LONGER_S, connect)

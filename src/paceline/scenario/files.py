@@ -133,8 +133,10 @@ def _module(file: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # what pytest.fail raises is no Exception either
+        sys.modules.pop(name, None)
         raise ConfigurationError(redact(f"{_place(error, file)}: {type(error).__name__}: {_message(error)}")) from error
     return module
 

@@ -16,8 +16,6 @@ from paceline.workload.models import seconds_from_zero
 RUN = "(user function)"
 ON_START = "(on_start)"
 _PAUSE_S = 0.1  # before on_start is tried again
-# All but GeneratorExit, which ends a coroutine that nobody runs any more.
-_RAISED = (Exception, asyncio.CancelledError, BaseExceptionGroup, KeyboardInterrupt, SystemExit)
 
 
 class Household(House, Protocol):
@@ -111,7 +109,7 @@ class UserLane:
                 await run(user)
             except (LoadEnded, RequestFailed):
                 pass
-            except _RAISED as raised:
+            except BaseException as raised:  # noqa: BLE001  # what pytest.fail raises is no Exception
                 error = self._own_part(client, raised)
             if client.is_shut:
                 return  # given up meanwhile
@@ -129,6 +127,8 @@ class UserLane:
 
     def _own_part(self, client: Client, raised: BaseException) -> BaseException | None:
         """What is to be counted of what a user function raised; ``KeyboardInterrupt`` ends the load, and this user."""
+        if isinstance(raised, GeneratorExit):
+            raise raised  # ends a coroutine that nobody runs any more
         if not isinstance(raised, KeyboardInterrupt):
             return own_part(raised, turned_away=client.turned_away)
         self.busy = False
@@ -171,7 +171,7 @@ class UserLane:
             self.started = True
         except LoadEnded:
             pass
-        except _RAISED as raised:
+        except BaseException as raised:  # noqa: BLE001  # see _live
             error = self._own_part(client, raised)
         if client.is_shut:
             raise asyncio.CancelledError  # given up meanwhile

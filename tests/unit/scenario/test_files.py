@@ -47,6 +47,7 @@ def test_all_scenarios_in_order(tmp_path: Path) -> None:
         ("\nimport no_such_module_anywhere\n", "random.py, line 2: ModuleNotFoundError: No module named"),
         ("def f():\n    return {}['password=hunter2']\nf()\n", "random.py, line 2: KeyError: 'password=***"),
         ("raise SystemExit(3)\n", "random.py, line 1: SystemExit: 3"),
+        ("import pytest\npytest.fail('no data')\n", "random.py, line 2: Failed: no data"),
         ("a = 1\n", "has no scenario: write one"),
         (TWO.replace('name="shop"', 'name="look"'), "two scenarios called 'look'"),
         (TWO.replace("(look, URL)", "(URL, look)"), "random.py, line 8: ConfigurationError: run must be a coroutine"),

@@ -106,6 +106,26 @@ def test_what_a_user_function_raises_is_an_error_of_its_own() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("where", ["run", "on_start"])
+def test_what_is_no_exception_does_not_end_a_user_either(where: str) -> None:
+    """As what ``pytest.fail`` raises; the user would be waited for in vain."""
+    told: list[str] = []
+
+    async def go(user: User) -> None:
+        del user
+        if not told:
+            told.append(where)
+            pytest.fail("no such price")
+
+    async def main() -> None:
+        async with serving() as server:
+            functions = {"run": get, "on_start": None, where: go}
+            book = await played(server, functions["run"] or get, on_start=functions["on_start"], times=2)
+        assert [str(error) for error in book.errors] == ["no such price"]
+
+    run(main)
+
+
 def test_a_group_holds_only_what_is_not_counted() -> None:
     async def go(user: User) -> None:
         async with asyncio.TaskGroup() as group:
