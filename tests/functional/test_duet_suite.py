@@ -251,10 +251,13 @@ def test_all_that_tests_measure_is_compared(seen: Seen) -> None:
 
 
 def test_each_side_measured_its_own_code(seen: Seen) -> None:
-    """At 800 terms for 200 every epoch of the candidate is longer: no verdict is needed to see it."""
+    """800 terms for 200 are never as fast, and what a busy machine makes slow is an epoch here and there."""
     for name in ("test_total", "test_benchmark", "test_coroutine", "test_several#2"):
-        for pair in seen.compared[name]["pairs"]:
-            assert min(pair["candidate"]["epoch_ns"]) > max(pair["base"]["epoch_ns"]), name
+        pairs = [
+            (min(pair["base"]["epoch_ns"]), min(pair["candidate"]["epoch_ns"])) for pair in seen.compared[name]["pairs"]
+        ]
+        assert min(candidate for _, candidate in pairs) > 1.5 * min(base for base, _ in pairs), name
+        assert sum(candidate > base for base, candidate in pairs) >= len(pairs) - 1, name
 
 
 @pytest.mark.parametrize(
