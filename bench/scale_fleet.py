@@ -1,7 +1,7 @@
 """A fleet that is not there: what legs at full speed would tell in virtual time, to the driver's real code.
 
-``python -m bench.scale_fleet LEGS SECONDS KIND`` prints what following them took, as JSON. In a process of its own: its
-memory is that of the driver.
+``python -m bench.scale_fleet LEGS SECONDS KIND [calls]`` prints what following them took, as JSON. In a process of its
+own: its memory is that of the driver.
 """
 
 import gc
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from types import FrameType
 
 import numpy as np
 import psutil
@@ -61,6 +62,7 @@ class Followed:
         own_rss_bytes: what it held before the first leg was there, all that legs will say included.
         told_bytes: by a leg, a second.
         attempts: of all of them, as the record says.
+        calls: of functions, by the driver, a leg and second; 0 where they were not counted, which takes time itself.
     """
 
     legs: int
@@ -71,6 +73,17 @@ class Followed:
     own_rss_bytes: int
     told_bytes: float
     attempts: int
+    calls: float
+
+
+class _Calls:
+    """Counts calls of functions in this thread."""
+
+    def __init__(self) -> None:
+        self.made = 0
+
+    def note(self, _: FrameType, event: str, __: object) -> None:
+        self.made += event in {"call", "c_call"}
 
 
 class _VirtualTime:
@@ -206,7 +219,7 @@ def _request(legs: int, kind: str) -> RunRequest:
     )
 
 
-def follow(legs: int, seconds: int, kind: str) -> Followed:
+def follow(legs: int, seconds: int, kind: str, *, counting: bool = False) -> Followed:
     """Let the driver follow ``legs`` for ``seconds`` of virtual time."""
     scripts = [list(told(kind, seconds, _SEED + number, _rate(legs, kind))) for number in range(min(legs, _DIFFERENT))]
     time_, places = _VirtualTime(), _Simulated()
@@ -227,6 +240,9 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
     _say(places.children, lambda _: (pickle.dumps(Window(is_open=True, at_s=0.0)),))
     idle()
     took_s = []
+    calls = _Calls()
+    if counting:
+        sys.setprofile(calls.note)
     for second in range(seconds):
         begun_s = time.process_time()
         # Spread over the second, as they are: each is looked at when it comes.
@@ -236,6 +252,7 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
             if place % max(legs // _TICKS, 1) == 0:
                 driver.look(float("inf"))  # as its own thread does by the real clock, for which no time passes here
         took_s.append(time.process_time() - begun_s)
+    sys.setprofile(None)
     rss = _rss()
     _say(places.children, lambda place: scripts[place % len(scripts)][seconds])
     for child in places.children:
@@ -251,6 +268,7 @@ def follow(legs: int, seconds: int, kind: str) -> Followed:
         own_rss_bytes=own_rss,
         told_bytes=sum(sizes) / len(sizes),
         attempts=made[0],
+        calls=calls.made / seconds / legs,
     )
 
 
@@ -275,4 +293,4 @@ def _most_rss() -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(follow(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))))
+    print(json.dumps(asdict(follow(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], counting="calls" in sys.argv))))
