@@ -137,7 +137,7 @@ def fleet() -> Iterator[Figure]:
     yield Figure(
         f"calls of functions for a leg among {ends}: 1 is linear", _one(calls_of_many / calls_of_few), at_most=1.1
     )
-    # It grows a little while the calls do not: probably what is kept of so many legs is in no cache from second to second.
+    # It grows a little, the calls do not: probably what is kept of so many legs stays in no cache.
     ratios = [most.cpu_us / least.cpu_us for most, least in zip(many, few, strict=True)]
     yield Figure(f"CPU time for a leg among {ends}", Spread.of(ratios))
     yield Figure(f"driver's memory with {_SIZES[-1]:,} legs", _one(many[0].most_rss_bytes / _MB), "MB", at_most=500)
