@@ -132,14 +132,11 @@ def fleet() -> Iterator[Figure]:
         yield Figure(f"driver's CPU with {size:,} legs, closed loops of 20,000/s each", busy, "% core", at_most=most)
         yield Figure("  a leg", Spread.of([one.cpu_us for one in each]), "us/s")
     few, many = followed[_SIZES[0]], followed[_SIZES[-1]]
-    ends = f"{_SIZES[-1]:,} / among {_SIZES[0]:,}"
-    calls_of_few, calls_of_many = (_followed(size, CLOSED, 1, "calls")[0].calls for size in (_SIZES[0], _SIZES[-1]))
-    yield Figure(
-        f"calls of functions for a leg among {ends}: 1 is linear", _one(calls_of_many / calls_of_few), at_most=1.1
-    )
-    # It grows a little, the calls do not: probably what is kept of so many legs stays in no cache.
+    ends = f"{_SIZES[-1]:,} / among {_SIZES[0]:,}: 1 is linear"
     ratios = [most.cpu_us / least.cpu_us for most, least in zip(many, few, strict=True)]
-    yield Figure(f"CPU time for a leg among {ends}", Spread.of(ratios))
+    yield Figure(f"cost of a leg among {ends}", Spread.of(ratios), at_most=1.1)
+    calls_of_few, calls_of_many = (_followed(size, CLOSED, 1, "calls")[0].calls for size in (_SIZES[0], _SIZES[-1]))
+    yield Figure("  in calls of functions", _one(calls_of_many / calls_of_few))
     yield Figure(f"driver's memory with {_SIZES[-1]:,} legs", _one(many[0].most_rss_bytes / _MB), "MB", at_most=500)
     grown = Spread.of([(each.rss_bytes - each.own_rss_bytes) / _SIZES[-1] / _KB for each in many])
     yield Figure("  of which following takes, a leg", grown, "kB")

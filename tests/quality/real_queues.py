@@ -6,9 +6,11 @@ utilisation. With 8,000 the mean of an M/M/1 is within 5 % of its own expectatio
 measures it; with 120,000 in 95 %. So the figures stand side by side: what was measured, with its interval; what theory
 says; what the queue's own arithmetic (Lindley's recursion) makes of the plan's very arrivals, where services are not
 drawn: what is measured above that, generator, network and server have added; and what it made of the requests as they
-arrived. What the sockets cost, some
-0.3 ms a request here, does not depend on the time of service, and weighs the more the shorter that is: with 2 ms of it
-the mean of the M/D/1 was 5.0 % above theory, with 3 ms 4.3 %.
+arrived.
+
+What the sockets cost, some 0.3 ms a request here, does not depend on the time of service, and weighs the more the
+shorter that is: with 2 ms of it the mean of the M/D/1 was 5.03 % above theory, which is not within 5 %, and of the
+M/M/1 4.17 %; the default was made 3 ms after that, with which they were 4.30 % and 4.60 %.
 """
 
 import argparse
